@@ -3,12 +3,14 @@
 import itertools
 import os
 import shutil
+import signal
 
 import pytest
 
 import harness
 
 NUMBERS = itertools.count(1)
+TEST_SECONDS = 60 + float(os.environ.get("CROSSING_SECONDS", 20))
 
 
 def pytest_configure(config):
@@ -39,9 +41,16 @@ def pytest_runtest_setup(item):
         pytest.skip("needs a pooler")
 
 
+def _too_long(_signal, _frame):
+    raise AssertionError(f"the test took longer than {TEST_SECONDS} s")
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_call(item):
+    signal.signal(signal.SIGALRM, _too_long)
+    signal.alarm(int(TEST_SECONDS))
     outcome = yield
+    signal.alarm(0)
     if outcome.excinfo and issubclass(outcome.excinfo[0], harness.Skip):
         outcome.force_exception(pytest.skip.Exception(str(outcome.excinfo[1])))
 
@@ -112,7 +121,7 @@ def pooler(request, pg, rotation, folder):
         one.start(wait)
         if warm or (warm is None and rotation and "app" in one.databases
                     and one.settings["auth_type"] == "trust"):
-            one.warm()
+            one.warm(min(4, int(one.settings["default_pool_size"]) or 4))
         return one
 
     yield make
@@ -122,6 +131,8 @@ def pooler(request, pg, rotation, folder):
             one.stop()
         except AssertionError as trouble:
             troubles.append(str(trouble))
+    if made:
+        pg.kill_backends()
     if troubles:
         pytest.fail("\n".join(troubles), pytrace=False)
 

@@ -295,10 +295,13 @@ class Postgres(Endpoint):
                         " order by backend_start")
 
     def kill_backends(self, condition="true"):
-        """pg_terminate_backend for those; how many there were."""
+        """pg_terminate_backend for those, until they are gone; how many there were."""
         pids = [row[0] for row in self.backends(condition)]
         for pid in pids:
             self.sql(f"select pg_terminate_backend({pid})")
+        if pids:
+            wait_until(lambda: not self.sql("select pid from pg_stat_activity where pid in"
+                                            f" ({','.join(pids)})"), 10, "the backends' end")
         return len(pids)
 
     def secret_of(self, user):
