@@ -288,6 +288,7 @@ TEST(names_of_a_bind_are_bounded)
 	/* no longer than the bound: waits for the end, then its reader judges */
 	CHECK_INT_EQ(next_long_bind(max, max, max - 1), AGAIN);
 	CHECK_INT_EQ(next_long_bind(max, max, max), OK);
+	CHECK_INT_EQ(next_long_bind(max + 1, max, max + 1), BROKEN);
 }
 
 TEST(skip_run_takes_whole_messages_of_its_types)

@@ -69,6 +69,19 @@ TEST(all_four_bytes_of_a_length)
 	buffer_release(&out);
 }
 
+TEST(a_message_longer_than_a_length_can_say_fails)
+{
+	char data[8] = "";
+	struct buffer out = { data, (size_t)INT32_MAX, INT32_MAX, false };
+
+	writer_end(&out, 0);
+	CHECK(!out.failed);
+	CHECK_BYTES_EQ(data, "\x7f\xff\xff\xff", 4);
+	out.len++;
+	writer_end(&out, 0);
+	CHECK(out.failed);
+}
+
 TEST(without_memory_the_buffer_says_so)
 {
 	WITH_EACH_FAULT(nth)
