@@ -22,7 +22,8 @@ ENDING(SASL_FAILED, "FATAL", "08P01", "auth_failed", "SASL authentication failed
 ENDING(SASL_MECHANISM, "FATAL", "08P01", "auth_failed",
        "client selected an invalid SASL authentication mechanism")
 ENDING(EMPTY_PASSWORD, "FATAL", "08P01", "auth_failed", "empty password returned by client")
-ENDING(PASSWORD_TOO_EARLY, "FATAL", "08P01", "protocol", "client password pkt before startup packet")
+ENDING(PASSWORD_TOO_EARLY, "FATAL", "08P01", "protocol",
+       "client password pkt before startup packet")
 ENDING(STARTUP_TWICE, "FATAL", "08P01", "protocol", "client re-sent startup pkt")
 ENDING(CONSOLE_NOT_ALLOWED, "FATAL", "08P01", "console_not_allowed", "not allowed")
 ENDING(SSL_REQUIRED, "FATAL", "08P01", "ssl_required", "SSL required")
