@@ -50,7 +50,7 @@ for folder in $pure; do
                 $1 ~ forbidden || (!($1 in own) && $1 !~ allowed) {
                     print object ": may not use " $1 }' "$own" -
         objdump -t "$object" | awk -v object="$object" '
-            / O (\.data|\.bss|\.tdata|\.tbss|\*COM\*)/ && !/ \.data\.rel\.ro/ {
+            (/ O (\.data|\.bss|\*COM\*)/ && !/ \.data\.rel\.ro/) || (/ \.t(data|bss)/ && $NF !~ /^\.t/) {
                 print object ": holds the variable " $NF }'
     done
 done >"$violations"
