@@ -11,7 +11,8 @@ static void check_side(enum side side, const char *types)
 		bool known = type && strchr(types, type);
 
 		if (known != (rule != NULL))
-			FAIL("side %d type 0x%02x: %s", (int)side, type, rule ? "known" : "unknown");
+			FAIL("side %d type 0x%02x: %s", (int)side, type,
+			     rule ? "known" : "unknown");
 		if (!rule)
 			continue;
 		CHECK_INT_EQ(rule->type, (char)type);
