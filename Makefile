@@ -152,8 +152,8 @@ script = $(Q)if [ -f $(1) ]; then PGCARWASH=$(2) $(1); else echo "$(1): not ther
 test_daemon = $(if $(MAIN),build/$(TEST_FLAVOUR)/pgcarwash)
 
 .PHONY: all release debug asan check check-unit check-asan check-wire check-faults check-system check-drivers \
-	check-static check-fuzz-replay fuzz bench demo format docs deps deps-check install \
-	uninstall clean help
+	check-static check-fuzz-replay fuzz bench demo format docs deps deps-check deps-drivers \
+	deps-bench install uninstall clean help
 
 all: release ## build build/release/pgcarwash
 
@@ -183,7 +183,7 @@ check-faults: $(test_daemon) ## the Nth allocation fails, for N = 1, 2, ...
 check-system: $(test_daemon) ## against a real PostgreSQL
 	$(call script,tests/system/run.sh,$(test_daemon))
 
-check-drivers: $(test_daemon) ## drivers of other languages (tests/deps.sh drivers)
+check-drivers: deps-drivers $(test_daemon) ## drivers of other languages (tests/deps.sh drivers)
 	$(call script,tests/drivers/run.sh,$(test_daemon))
 
 check-static: debug $(TOOLS:%=build/debug/%) ## layers, purity, sizes, tables, commit messages
@@ -196,10 +196,12 @@ check-fuzz-replay: $(FUZZERS:%=build/asan/tests/fuzz/replay_%) ## fuzz targets o
 fuzz: $(FUZZERS:%=build/fuzz/fuzz_%) ## each fuzz target for FUZZ_SECONDS (clang)
 	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run.sh $(FUZZERS)
 
-bench: release ## compare with no pooler, pgbouncer and haproxy
+bench: deps-bench release ## compare with no pooler, pgbouncer and haproxy
 	$(call script,tests/bench/run.sh,build/release/pgcarwash)
 
 demo: ## install, build, and show a workload running through it
+	$(Q)tests/deps.sh build demo
+	$(Q)$(MAKE) release
 	$(call script,tests/demo/run.sh,build/release/pgcarwash)
 
 format: ## clang-format every source
@@ -213,6 +215,12 @@ deps: ## install missing Debian packages for building
 
 deps-check: ## install missing Debian packages for building and testing
 	$(Q)tests/deps.sh build check
+
+deps-drivers:
+	$(Q)tests/deps.sh build drivers
+
+deps-bench:
+	$(Q)tests/deps.sh build bench
 
 install: release ## copy to PREFIX (/usr/local), below DESTDIR if set
 	install -D -m 755 build/release/pgcarwash $(DESTDIR)$(PREFIX)/bin/pgcarwash
