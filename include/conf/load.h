@@ -15,8 +15,9 @@
  * restart keep it with a warning. Values given by settings_with are lost, as the reference
  * wants it.
  *
- * complaints: without errors yet. Gives a snapshot the caller holds (settings_unref), or NULL when complaints has errors or
- * memory ran out (that too is a complaint). Warnings are added in either case.
+ * complaints: without errors yet. Gives a snapshot the caller holds (settings_unref), or NULL when
+ * complaints has errors or memory ran out (that too is a complaint). Warnings are added in either
+ * case.
  */
 const struct settings *settings_load(const char *path, const struct settings *previous,
 				     struct complaints *complaints) MUST_USE;

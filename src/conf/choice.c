@@ -50,10 +50,10 @@ const struct choice choice_dheparams[] = {
 };
 
 const struct choice choice_syslog_facility[] = {
-	{ "auth", 0, false },   { "authpriv", 0, false }, { "daemon", 0, false },
-	{ "user", 0, false },   { "local0", 0, false },   { "local1", 0, false },
-	{ "local2", 0, false }, { "local3", 0, false },   { "local4", 0, false },
-	{ "local5", 0, false }, { "local6", 0, false },   { "local7", 0, false },
+	{ "auth", 0, false },	{ "authpriv", 0, false }, { "daemon", 0, false },
+	{ "user", 0, false },	{ "local0", 0, false },	  { "local1", 0, false },
+	{ "local2", 0, false }, { "local3", 0, false },	  { "local4", 0, false },
+	{ "local5", 0, false }, { "local6", 0, false },	  { "local7", 0, false },
 	{ NULL, 0, false },
 };
 

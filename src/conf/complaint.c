@@ -28,7 +28,7 @@ void complaints_release(struct complaints *complaints)
 }
 
 void complaints_add(struct complaints *complaints, enum complaint_severity severity,
-                    const char *file, unsigned line, const char *format, ...)
+		    const char *file, unsigned line, const char *format, ...)
 {
 	char text[COMPLAINT_LEN_MAX];
 	int len = 0;

@@ -15,8 +15,7 @@
 /* What the modules of conf share and nobody else may see. */
 
 /* Offset of a field, refused by the compiler unless the field has this type. */
-#define FIELD_AT(owner, ctype, key)                                                                \
-	_Generic(((owner *)NULL)->key, ctype : offsetof(owner, key))
+#define FIELD_AT(owner, ctype, key) _Generic(((owner *)NULL)->key, ctype : offsetof(owner, key))
 
 #define TIME_MAX 2147483647 /* seconds; what a user may write for "practically never" */
 
@@ -35,13 +34,13 @@ extern const struct choice choice_syslog_facility[];
  * is wrong, without repeating a secret.
  */
 enum result value_parse(const struct option *option, struct slice text, void *field,
-                        struct arena *arena, struct buffer *why) MUST_USE;
+			struct arena *arena, struct buffer *why) MUST_USE;
 /* Appends the value to out; false (nothing) when the field is not set. */
 bool value_print(const struct option *option, const void *field, struct buffer *out);
 bool value_equal(const struct option *option, const void *a, const void *b);
 /* Copies *from into *to; texts go into arena. */
 enum result value_copy(const struct option *option, void *to, const void *from,
-                       struct arena *arena) MUST_USE;
+		       struct arena *arena) MUST_USE;
 
 static inline void *option_field(const struct option *option, void *owner)
 {
@@ -57,12 +56,12 @@ static inline const void *option_field_of(const struct option *option, const voi
 
 struct setting_source {
 	const char *file; /* NULL: default, or given by SET */
-	unsigned    line;
+	unsigned line;
 };
 
 struct settings_private {
-	struct arena          *arena; /* holds everything, this and the settings included */
-	unsigned               references;
+	struct arena *arena; /* holds everything, this and the settings included */
+	unsigned references;
 	struct setting_source *sources; /* one for each row of option_global */
 };
 
@@ -72,10 +71,10 @@ struct settings *settings_new(void) MUST_USE;
 struct settings *settings_copy(const struct settings *old) MUST_USE;
 /* Fills an entry with "not set" and the defaults of its table; table's own struct. */
 enum result settings_entry_init(const struct option_table *table, void *entry,
-                                struct arena *arena) MUST_USE;
+				struct arena *arena) MUST_USE;
 /* Copies every field of table's struct. */
 enum result settings_entry_copy(const struct option_table *table, void *to, const void *from,
-                                struct arena *arena) MUST_USE;
+				struct arena *arena) MUST_USE;
 
 /* ---- file.c ---- */
 
@@ -91,14 +90,14 @@ void buffer_release_secret(struct buffer *buffer);
 
 struct ini_place {
 	const char *file; /* valid during the call only */
-	unsigned    line;
+	unsigned line;
 };
 
 /* Called for every section header and every "name = value", decoded, in order. */
 struct ini_handler {
 	void (*on_section)(void *context, struct ini_place place, struct slice section);
 	void (*on_value)(void *context, struct ini_place place, struct slice section,
-	                 struct slice name, struct slice value);
+			 struct slice name, struct slice value);
 	void *context;
 };
 
@@ -107,10 +106,10 @@ struct ini_handler {
  * and reading goes on, so that all errors are found. BROKEN: path cannot be read, or no memory.
  */
 enum result ini_read(const char *path, const struct ini_handler *handler,
-                     struct complaints *complaints) MUST_USE;
+		     struct complaints *complaints) MUST_USE;
 /* The same for a text at hand; %include is refused. name: what messages call it. */
 enum result ini_read_text(const char *name, struct slice text, const struct ini_handler *handler,
-                          struct complaints *complaints) MUST_USE;
+			  struct complaints *complaints) MUST_USE;
 
 /* ---- connect_string.c ---- */
 
@@ -121,7 +120,7 @@ enum connect_pair { CONNECT_PAIR, CONNECT_END, CONNECT_BROKEN };
  * key is a part of *rest. CONNECT_BROKEN: *why is a literal that says what is wrong.
  */
 enum connect_pair connect_string_next(struct slice *rest, struct slice *key, struct buffer *value,
-                                      const char **why);
+				      const char **why);
 
 /* ---- draft.c: assignments to a snapshot ---- */
 
@@ -136,11 +135,11 @@ void draft_free(struct draft *draft);
 
 /* Sets one global key; place.file NULL: by SET. What is wrong goes to complaints. */
 void draft_set_global(struct settings *settings, const struct option *option, struct slice value,
-                      struct ini_place place, struct complaints *complaints);
+		      struct ini_place place, struct complaints *complaints);
 
 /* An error about a key that table does not have, with the nearest one it has. */
 void complain_unknown(struct complaints *complaints, struct ini_place place,
-                      const struct option_table *table, struct slice name);
+		      const struct option_table *table, struct slice name);
 
 /* ---- check.c ---- */
 

@@ -60,7 +60,7 @@ static enum connect_pair broken(const char **why, const char *text)
 }
 
 enum connect_pair connect_string_next(struct slice *rest, struct slice *key, struct buffer *value,
-                                      const char **why)
+				      const char **why)
 {
 	buffer_clear(value);
 	skip_blanks(rest);

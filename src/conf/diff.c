@@ -18,7 +18,7 @@ struct entry_difference {
 };
 
 static struct entry_difference compare_entries(const struct option_table *table, const void *before,
-                                               const void *after)
+					       const void *after)
 {
 	struct entry_difference difference = { false, false };
 
@@ -35,7 +35,7 @@ static struct entry_difference compare_entries(const struct option_table *table,
 }
 
 static void diff_options(struct settings_diff *diff, const struct settings *before,
-                         const struct settings *after)
+			 const struct settings *after)
 {
 	for (size_t i = 0; i < option_global.count; i++) {
 		const struct option *row = &option_global.rows[i];
@@ -47,7 +47,7 @@ static void diff_options(struct settings_diff *diff, const struct settings *befo
 
 /* Either may be NULL, not both. */
 static void diff_database(struct settings_diff *diff, const struct database_settings *before,
-                          const struct database_settings *after)
+			  const struct database_settings *after)
 {
 	struct database_change *change = &diff->databases[diff->database_count];
 	struct entry_difference difference = { true, true };
@@ -65,7 +65,7 @@ static void diff_database(struct settings_diff *diff, const struct database_sett
 }
 
 static void diff_databases(struct settings_diff *diff, const struct settings *before,
-                           const struct settings *after)
+			   const struct settings *after)
 {
 	size_t i = 0, j = 0;
 
@@ -87,7 +87,7 @@ static void diff_databases(struct settings_diff *diff, const struct settings *be
 }
 
 static void diff_user(struct settings_diff *diff, const struct user_settings *before,
-                      const struct user_settings *after)
+		      const struct user_settings *after)
 {
 	struct user_change *change = &diff->users[diff->user_count];
 
@@ -101,7 +101,7 @@ static void diff_user(struct settings_diff *diff, const struct user_settings *be
 }
 
 static void diff_users(struct settings_diff *diff, const struct settings *before,
-                       const struct settings *after)
+		       const struct settings *after)
 {
 	size_t i = 0, j = 0;
 
@@ -121,7 +121,7 @@ static void diff_users(struct settings_diff *diff, const struct settings *before
 }
 
 enum result settings_diff_init(struct settings_diff *diff, const struct settings *before,
-                               const struct settings *after)
+			       const struct settings *after)
 {
 	/* as many as can differ: all of both, and the * entries */
 	size_t databases = before->database_count + after->database_count + 2;

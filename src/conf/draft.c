@@ -13,31 +13,38 @@
 
 #include "conf/conf_internal.h"
 
-enum draft_section { SECTION_NONE, SECTION_UNKNOWN, SECTION_MAIN, SECTION_DATABASES, SECTION_USERS,
-	             SECTION_PEERS, SECTION_COUNT };
+enum draft_section {
+	SECTION_NONE,
+	SECTION_UNKNOWN,
+	SECTION_MAIN,
+	SECTION_DATABASES,
+	SECTION_USERS,
+	SECTION_PEERS,
+	SECTION_COUNT
+};
 
 /* Entries of one kind. Elements are of size bytes and start as settings_entry_init leaves them. */
 struct entries {
-	char      *items; /* owned */
-	size_t     size, count, cap;
+	char *items; /* owned */
+	size_t size, count, cap;
 	struct map index; /* name -> number of the entry, from 1 */
 };
 
 struct draft {
-	struct settings   *settings;
+	struct settings *settings;
 	struct complaints *complaints;
 	enum draft_section section;
-	bool               main_seen;
-	const char        *file; /* the last place's, in the arena */
-	struct entries     databases, users, peers;
-	struct buffer      value, why;
+	bool main_seen;
+	const char *file; /* the last place's, in the arena */
+	struct entries databases, users, peers;
+	struct buffer value, why;
 };
 
 static const struct {
-	const char        *name;
+	const char *name;
 	enum draft_section section;
 } section_names[] = {
-	{ "pgcarwash", SECTION_MAIN }, { "pgbouncer", SECTION_MAIN },
+	{ "pgcarwash", SECTION_MAIN },	    { "pgbouncer", SECTION_MAIN },
 	{ "databases", SECTION_DATABASES }, { "users", SECTION_USERS },
 	{ "peers", SECTION_PEERS },
 };
@@ -102,18 +109,18 @@ static bool out_of_memory(struct draft *draft, struct ini_place place)
 }
 
 void complain_unknown(struct complaints *complaints, struct ini_place place,
-                      const struct option_table *table, struct slice name)
+		      const struct option_table *table, struct slice name)
 {
 	const char *nearest = option_nearest(table, name);
 	int len = (int)(name.len < 200 ? name.len : 200);
 
 	if (nearest)
 		complaints_add(complaints, COMPLAINT_ERROR, place.file, place.line,
-		               "unknown setting \"%.*s\" in [%s], did you mean \"%s\"?", len,
-		               name.data, table->section, nearest);
+			       "unknown setting \"%.*s\" in [%s], did you mean \"%s\"?", len,
+			       name.data, table->section, nearest);
 	else
 		complaints_add(complaints, COMPLAINT_ERROR, place.file, place.line,
-		               "unknown setting \"%.*s\" in [%s]", len, name.data, table->section);
+			       "unknown setting \"%.*s\" in [%s]", len, name.data, table->section);
 }
 
 static bool is_default(const struct option *option, const void *field)
@@ -121,8 +128,8 @@ static bool is_default(const struct option *option, const void *field)
 	union {
 		const char *text;
 		struct span span;
-		int         number;
-		bool        flag;
+		int number;
+		bool flag;
 	} standard;
 	struct arena *arena = arena_new();
 	struct buffer why = BUFFER_EMPTY;
@@ -138,11 +145,11 @@ static bool is_default(const struct option *option, const void *field)
 }
 
 static void warn_no_effect(struct complaints *complaints, struct ini_place place,
-                           const struct option *option, const void *field)
+			   const struct option *option, const void *field)
 {
 	if ((option->flags & OPTION_NO_EFFECT) && !is_default(option, field))
 		complaints_add(complaints, COMPLAINT_WARNING, place.file, place.line,
-		               "setting \"%s\" has no effect yet", option->name);
+			       "setting \"%s\" has no effect yet", option->name);
 }
 
 /* ---- [pgcarwash] ---- */
@@ -152,8 +159,8 @@ static bool is_reserved_value(const struct option *option, struct slice value)
 	return strcmp(option->name, "auth_dbname") == 0 && is_reserved_database(value);
 }
 
-void draft_set_global(struct settings *settings, const struct option *option,
-                      struct slice value, struct ini_place place, struct complaints *complaints)
+void draft_set_global(struct settings *settings, const struct option *option, struct slice value,
+		      struct ini_place place, struct complaints *complaints)
 {
 	struct arena *arena = settings->private->arena;
 	struct setting_source *source = &settings->private->sources[option - option_global.rows];
@@ -164,21 +171,21 @@ void draft_set_global(struct settings *settings, const struct option *option,
 	source->line = place.line;
 	if (is_reserved_value(option, value)) {
 		complaints_add(complaints, COMPLAINT_ERROR, place.file, place.line,
-		               "cannot use the reserved \"%.*s\" database as an auth_dbname",
-		               (int)value.len, value.data);
+			       "cannot use the reserved \"%.*s\" database as an auth_dbname",
+			       (int)value.len, value.data);
 		return;
 	}
 	if (value_parse(option, value, field, arena, &why) != OK)
 		complaints_add(complaints, COMPLAINT_ERROR, place.file, place.line, "%.*s",
-		               why.failed ? (int)strlen(no_memory) : (int)why.len,
-		               why.failed ? no_memory : why.data);
+			       why.failed ? (int)strlen(no_memory) : (int)why.len,
+			       why.failed ? no_memory : why.data);
 	else
 		warn_no_effect(complaints, place, option, field);
 	buffer_release(&why);
 }
 
 static void set_global(struct draft *draft, struct ini_place place, struct slice name,
-                       struct slice value)
+		       struct slice value)
 {
 	const struct option *option = option_find(&option_global, name);
 
@@ -192,7 +199,7 @@ static void set_global(struct draft *draft, struct ini_place place, struct slice
 
 /* One pair of an entry's connect string. */
 static void set_pair(struct draft *draft, struct ini_place place, const struct option_table *table,
-                     void *entry, struct slice key)
+		     void *entry, struct slice key)
 {
 	const struct option *option = option_find(table, key);
 	void *field;
@@ -208,18 +215,17 @@ static void set_pair(struct draft *draft, struct ini_place place, const struct o
 	field = option_field(option, entry);
 	buffer_clear(&draft->why);
 	if (value_parse(option, buffer_slice(&draft->value), field, draft->settings->private->arena,
-	                &draft->why) == OK)
+			&draft->why) == OK)
 		warn_no_effect(draft->complaints, place, option, field);
 	else if (draft->why.failed)
 		out_of_memory(draft, place);
 	else
 		complaints_add(draft->complaints, COMPLAINT_ERROR, place.file, place.line, "%.*s",
-		               (int)draft->why.len, draft->why.data);
+			       (int)draft->why.len, draft->why.data);
 }
 
-static void set_pairs(struct draft *draft, struct ini_place place,
-                      const struct option_table *table, void *entry, struct slice name,
-                      struct slice text)
+static void set_pairs(struct draft *draft, struct ini_place place, const struct option_table *table,
+		      void *entry, struct slice name, struct slice text)
 {
 	struct slice key;
 	const char *why;
@@ -230,8 +236,8 @@ static void set_pairs(struct draft *draft, struct ini_place place,
 		case CONNECT_PAIR: set_pair(draft, place, table, entry, key); break;
 		case CONNECT_BROKEN:
 			complaints_add(draft->complaints, COMPLAINT_ERROR, place.file, place.line,
-			               "syntax error in [%s] \"%.*s\": %s", table->section,
-			               (int)name.len, name.data, why);
+				       "syntax error in [%s] \"%.*s\": %s", table->section,
+				       (int)name.len, name.data, why);
 			return;
 		}
 	}
@@ -239,7 +245,7 @@ static void set_pairs(struct draft *draft, struct ini_place place,
 
 /* Only the first host of a list is used so far; says so. */
 static void cut_host_list(struct draft *draft, struct ini_place place,
-                          struct database_settings *database)
+			  struct database_settings *database)
 {
 	struct slice rest = slice_of(database->host), first;
 
@@ -252,8 +258,8 @@ static void cut_host_list(struct draft *draft, struct ini_place place,
 		out_of_memory(draft, place);
 	else
 		complaints_add(draft->complaints, COMPLAINT_WARNING, place.file, place.line,
-		               "a list of hosts has no effect yet, only \"%s\" is used",
-		               database->host);
+			       "a list of hosts has no effect yet, only \"%s\" is used",
+			       database->host);
 }
 
 static bool database_name_is_good(struct draft *draft, struct ini_place place, struct slice name)
@@ -265,22 +271,22 @@ static bool database_name_is_good(struct draft *draft, struct ini_place place, s
 		complain(draft, place, "a database needs a name");
 	else if (name.len > DATABASE_NAME_MAX)
 		complaints_add(draft->complaints, COMPLAINT_ERROR, place.file, place.line,
-		               "too long db name: \"%.*s\", at most %d bytes are allowed", len,
-		               name.data, DATABASE_NAME_MAX);
+			       "too long db name: \"%.*s\", at most %d bytes are allowed", len,
+			       name.data, DATABASE_NAME_MAX);
 	else if (is_reserved_database(name))
 		complaints_add(draft->complaints, COMPLAINT_ERROR, place.file, place.line,
-		               "database name \"%.*s\" is reserved", len, name.data);
+			       "database name \"%.*s\" is reserved", len, name.data);
 	else if (earlier)
 		complaints_add(draft->complaints, COMPLAINT_ERROR, place.file, place.line,
-		               "duplicate database \"%.*s\", first defined at %s:%u", len,
-		               name.data, earlier->file, earlier->line);
+			       "duplicate database \"%.*s\", first defined at %s:%u", len,
+			       name.data, earlier->file, earlier->line);
 	else
 		return true;
 	return false;
 }
 
 static void add_database(struct draft *draft, struct ini_place place, struct slice name,
-                         struct slice value)
+			 struct slice value)
 {
 	struct arena *arena = draft->settings->private->arena;
 	struct database_settings *database, discarded;
@@ -304,20 +310,20 @@ static void add_database(struct draft *draft, struct ini_place place, struct sli
 }
 
 static void add_user(struct draft *draft, struct ini_place place, struct slice name,
-                     struct slice value)
+		     struct slice value)
 {
 	struct arena *arena = draft->settings->private->arena;
 	struct user_settings *user = entries_find(&draft->users, name);
 
 	if (name.len == 0 || name.len > USER_NAME_MAX) {
 		complaints_add(draft->complaints, COMPLAINT_ERROR, place.file, place.line,
-		               "a user's name has 1 to %d bytes", USER_NAME_MAX);
+			       "a user's name has 1 to %d bytes", USER_NAME_MAX);
 		return;
 	}
 	if (user)
 		complaints_add(draft->complaints, COMPLAINT_WARNING, place.file, place.line,
-		               "user \"%s\" was already given at %s:%u, this one counts",
-		               user->name, user->file, user->line);
+			       "user \"%s\" was already given at %s:%u, this one counts",
+			       user->name, user->file, user->line);
 	else
 		user = entries_add(&draft->users, name);
 	if (user)
@@ -332,7 +338,7 @@ static void add_user(struct draft *draft, struct ini_place place, struct slice n
 }
 
 static void add_peer(struct draft *draft, struct ini_place place, struct slice name,
-                     struct slice value)
+		     struct slice value)
 {
 	struct arena *arena = draft->settings->private->arena;
 	struct peer_settings *peer = entries_find(&draft->peers, name);
@@ -362,8 +368,8 @@ static void add_peer(struct draft *draft, struct ini_place place, struct slice n
 static struct ini_place keep_place(struct draft *draft, struct ini_place place)
 {
 	if (!draft->file || strcmp(draft->file, place.file) != 0)
-		draft->file = arena_copy_text(draft->settings->private->arena,
-		                              slice_of(place.file));
+		draft->file =
+			arena_copy_text(draft->settings->private->arena, slice_of(place.file));
 	if (!draft->file)
 		out_of_memory(draft, place);
 	else
@@ -383,19 +389,20 @@ static void on_section(void *context, struct ini_place place, struct slice name)
 		draft->main_seen = true;
 	if (draft->section == SECTION_PEERS)
 		complaints_add(draft->complaints, COMPLAINT_WARNING, place.file, place.line,
-		               "section [peers] has no effect yet");
+			       "section [peers] has no effect yet");
 	if (draft->section != SECTION_UNKNOWN)
 		return;
 	complaints_add(draft->complaints, COMPLAINT_ERROR, place.file, place.line,
-	               "unknown section [%.*s], known are [pgcarwash], [databases], [users] and "
-	               "[peers]", (int)(name.len < 200 ? name.len : 200), name.data);
+		       "unknown section [%.*s], known are [pgcarwash], [databases], [users] and "
+		       "[peers]",
+		       (int)(name.len < 200 ? name.len : 200), name.data);
 }
 
-static void on_value(void *context, struct ini_place place, struct slice section,
-                     struct slice name, struct slice value)
+static void on_value(void *context, struct ini_place place, struct slice section, struct slice name,
+		     struct slice value)
 {
 	static void (*const handlers[SECTION_COUNT])(struct draft *, struct ini_place, struct slice,
-	                                             struct slice) = {
+						     struct slice) = {
 		[SECTION_MAIN] = set_global,
 		[SECTION_DATABASES] = add_database,
 		[SECTION_USERS] = add_user,
@@ -447,7 +454,7 @@ static int compare_databases(const void *a, const void *b)
 static int compare_users(const void *a, const void *b)
 {
 	return strcmp(((const struct user_settings *)a)->name,
-	              ((const struct user_settings *)b)->name);
+		      ((const struct user_settings *)b)->name);
 }
 
 static int compare_peers(const void *a, const void *b)
@@ -458,7 +465,7 @@ static int compare_peers(const void *a, const void *b)
 
 /* The entries, sorted, in the settings' arena; NULL without memory. */
 static const void *hand_over(struct draft *draft, const struct entries *entries,
-                             int (*compare)(const void *, const void *))
+			     int (*compare)(const void *, const void *))
 {
 	void *items = arena_alloc(draft->settings->private->arena, entries->count * entries->size);
 

@@ -12,8 +12,8 @@
 
 #include "conf/conf_internal.h"
 
-#define PIECE      65536
-#define PATIENCE   5000 /* milliseconds a pipe may take to give its next bytes */
+#define PIECE	 65536
+#define PATIENCE 5000 /* milliseconds a pipe may take to give its next bytes */
 
 /* False (errno set) when nothing came in time. */
 static bool wait_readable(int fd)

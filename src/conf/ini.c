@@ -21,45 +21,46 @@
 
 #include "conf/conf_internal.h"
 
-#define LINE_LEN_MAX    65536
-#define FILE_LEN_MAX    (16u * 1024 * 1024)
-#define INCLUDE_DEPTH   10
-#define INCLUDE_MAX     1000 /* files in all: an end to files that include themselves */
-#define INIH_NAME_MAX   45   /* inih cuts names and sections at 49 bytes */
-#define LONG_NAME       "?"  /* sent for longer ones: no encoded name can be this */
+#define LINE_LEN_MAX  65536
+#define FILE_LEN_MAX  (16u * 1024 * 1024)
+#define INCLUDE_DEPTH 10
+#define INCLUDE_MAX   1000 /* files in all: an end to files that include themselves */
+#define INIH_NAME_MAX 45   /* inih cuts names and sections at 49 bytes */
+#define LONG_NAME     "?"  /* sent for longer ones: no encoded name can be this */
 
 struct ini_file {
-	char         *path;
+	char *path;
 	struct buffer text;
-	struct slice  rest; /* of text, not yet read */
-	unsigned      line;
+	struct slice rest; /* of text, not yet read */
+	unsigned line;
 };
 
 struct ini_reader {
 	const struct ini_handler *handler;
-	struct complaints        *complaints;
-	struct ini_file           files[INCLUDE_DEPTH + 1];
-	unsigned                  open; /* files in use */
-	unsigned                  included;
-	bool                      may_include;
-	bool                      failed; /* no memory */
-	struct ini_place          place;  /* of the line in hand */
-	struct buffer             section, name, encoded_name;
-	struct buffer             encoded; /* value of the line in hand */
-	size_t                    sent;    /* bytes of it given to inih */
-	bool                      sending; /* a line is in hand */
-	struct buffer             received, value;
+	struct complaints *complaints;
+	struct ini_file files[INCLUDE_DEPTH + 1];
+	unsigned open; /* files in use */
+	unsigned included;
+	bool may_include;
+	bool failed;		/* no memory */
+	struct ini_place place; /* of the line in hand */
+	struct buffer section, name, encoded_name;
+	struct buffer encoded; /* value of the line in hand */
+	size_t sent;	       /* bytes of it given to inih */
+	bool sending;	       /* a line is in hand */
+	struct buffer received, value;
 };
 
 static void complain(struct ini_reader *reader, const char *text)
 {
 	complaints_add(reader->complaints, COMPLAINT_ERROR, reader->place.file, reader->place.line,
-	               "%s", text);
+		       "%s", text);
 }
 
 static bool is_plain(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_';
 }
 
 static void encode(struct slice text, struct buffer *out)
@@ -119,7 +120,7 @@ static enum result file_open(struct ini_reader *reader, const char *path)
 	}
 	if (file_read(path, FILE_LEN_MAX, &file->text) != OK) {
 		complaints_add(reader->complaints, COMPLAINT_ERROR, reader->place.file,
-		               reader->place.line, "cannot read \"%s\": %s", path, strerror(errno));
+			       reader->place.line, "cannot read \"%s\": %s", path, strerror(errno));
 		file_close(file);
 		return BROKEN;
 	}
@@ -208,7 +209,7 @@ static bool take_name(struct ini_reader *reader, struct slice *line, struct slic
 	if (name->len)
 		return true;
 	complain(reader, "expected name = value; other characters than letters, digits and _ . * - "
-	                 "in a name need single quotes around it");
+			 "in a name need single quotes around it");
 	return false;
 }
 
@@ -231,8 +232,8 @@ static bool hold_value(struct ini_reader *reader, struct slice line)
 	encode(line, &reader->encoded);
 	buffer_clear(&reader->received);
 	reader->sent = 0;
-	reader->failed = reader->name.failed || reader->encoded_name.failed ||
-	                 reader->encoded.failed;
+	reader->failed =
+		reader->name.failed || reader->encoded_name.failed || reader->encoded.failed;
 	reader->sending = !reader->failed;
 	return reader->sending;
 }
@@ -275,7 +276,7 @@ static char *feed_piece(struct ini_reader *reader, char *out, size_t cap)
 	size_t piece = left < room ? left : room;
 
 	snprintf(out, cap, "%.*s=%.*s\n", (int)name_len, name, (int)piece,
-	         piece ? reader->encoded.data + reader->sent : "");
+		 piece ? reader->encoded.data + reader->sent : "");
 	reader->sent += piece;
 	if (reader->sent == reader->encoded.len)
 		reader->sending = false;
@@ -307,7 +308,8 @@ static char *feed_line(struct ini_reader *reader, struct slice line, char *out, 
 	if (slice_starts_with(line, directive) &&
 	    (line.len == directive.len || line.data[directive.len] == ' ' ||
 	     line.data[directive.len] == '\t')) {
-		include(reader, (struct slice){ line.data + directive.len, line.len - directive.len });
+		include(reader,
+			(struct slice){ line.data + directive.len, line.len - directive.len });
 		return NULL;
 	}
 	if (*line.data == '[')
@@ -351,20 +353,20 @@ static int ini_value(void *context, const char *section, const char *name, const
 	if (strcmp(section, LONG_NAME) != 0)
 		decode(slice_of(section), &reader->section);
 	decode(buffer_slice(&reader->received), &reader->value);
-	reader->failed = reader->received.failed || reader->name.failed ||
-	                 reader->section.failed || reader->value.failed;
+	reader->failed = reader->received.failed || reader->name.failed || reader->section.failed ||
+			 reader->value.failed;
 	if (reader->failed)
 		return 0;
 	reader->handler->on_value(reader->handler->context, reader->place,
-	                          buffer_slice(&reader->section), buffer_slice(&reader->name),
-	                          buffer_slice(&reader->value));
+				  buffer_slice(&reader->section), buffer_slice(&reader->name),
+				  buffer_slice(&reader->value));
 	return 1;
 }
 
 /* ---- the whole ---- */
 
 static void reader_init(struct ini_reader *reader, const struct ini_handler *handler,
-                        struct complaints *complaints)
+			struct complaints *complaints)
 {
 	memset(reader, 0, sizeof(*reader));
 	reader->handler = handler;
@@ -393,7 +395,7 @@ static enum result reader_run(struct ini_reader *reader, const char *path)
 }
 
 enum result ini_read(const char *path, const struct ini_handler *handler,
-                     struct complaints *complaints)
+		     struct complaints *complaints)
 {
 	struct ini_reader reader;
 	enum result result = BROKEN;
@@ -407,7 +409,7 @@ enum result ini_read(const char *path, const struct ini_handler *handler,
 }
 
 enum result ini_read_text(const char *name, struct slice text, const struct ini_handler *handler,
-                          struct complaints *complaints)
+			  struct complaints *complaints)
 {
 	struct ini_reader reader;
 	enum result result;

@@ -20,25 +20,25 @@ static void complain_memory(struct complaints *complaints, const char *path)
 }
 
 static enum result keep_value(struct settings *settings, const struct settings *previous,
-                              const struct option *option)
+			      const struct option *option)
 {
 	struct setting_source *source = &settings->private->sources[option - option_global.rows];
 
 	source->file = NULL;
-	return value_copy(option, option_field(option, settings),
-	                  option_field_of(option, previous), settings->private->arena);
+	return value_copy(option, option_field(option, settings), option_field_of(option, previous),
+			  settings->private->arena);
 }
 
 static void warn_restart(const struct option *option, const struct setting_source *source,
-                         const struct settings *previous, struct complaints *complaints)
+			 const struct settings *previous, struct complaints *complaints)
 {
 	struct buffer present = BUFFER_EMPTY;
 
 	if (!value_print(option, option_field_of(option, previous), &present))
 		buffer_append_text(&present, "nothing");
 	complaints_add(complaints, COMPLAINT_WARNING, source->file, source->line,
-	               "restart needed to change \"%s\", it stays \"%.*s\"", option->name,
-	               (int)present.len, present.failed ? "" : present.data);
+		       "restart needed to change \"%s\", it stays \"%.*s\"", option->name,
+		       (int)present.len, present.failed ? "" : present.data);
 	buffer_release(&present);
 }
 
@@ -47,7 +47,7 @@ static void warn_restart(const struct option *option, const struct setting_sourc
  * that the file does not name (reference, section 2).
  */
 static enum result inherit(struct settings *settings, const struct settings *previous,
-                           struct complaints *complaints)
+			   struct complaints *complaints)
 {
 	for (size_t i = 0; i < option_global.count; i++) {
 		const struct option *row = &option_global.rows[i];
@@ -57,8 +57,8 @@ static enum result inherit(struct settings *settings, const struct settings *pre
 			if (keep_value(settings, previous, row) != OK)
 				return BROKEN;
 		} else if (!(row->flags & OPTION_RELOADABLE) &&
-		           !value_equal(row, option_field_of(row, settings),
-		                        option_field_of(row, previous))) {
+			   !value_equal(row, option_field_of(row, settings),
+					option_field_of(row, previous))) {
 			warn_restart(row, source, previous, complaints);
 			if (keep_value(settings, previous, row) != OK)
 				return BROKEN;
@@ -82,8 +82,8 @@ static enum result read_auth_file(struct settings *settings, struct complaints *
 	(void)option_source(option, settings, &file, &line);
 	if (file_read(settings->auth_file, AUTH_FILE_LEN_MAX, &text) != OK) {
 		complaints_add(complaints, COMPLAINT_WARNING, file, line,
-		               "could not open auth_file %s: %s", settings->auth_file,
-		               strerror(errno));
+			       "could not open auth_file %s: %s", settings->auth_file,
+			       strerror(errno));
 	} else if (text.len > 0) {
 		settings->auth_file_text.data =
 			arena_copy_text(settings->private->arena, buffer_slice(&text));
@@ -96,12 +96,12 @@ static enum result read_auth_file(struct settings *settings, struct complaints *
 
 /* What is read: a file, or a text when there is one. */
 struct load_input {
-	const char  *path;
+	const char *path;
 	struct slice text; /* data NULL: the file */
 };
 
 static enum result read_input(struct settings *settings, struct load_input input,
-                              struct complaints *complaints)
+			      struct complaints *complaints)
 {
 	struct draft *draft = draft_new(settings, complaints);
 	struct ini_handler handler;
@@ -113,7 +113,7 @@ static enum result read_input(struct settings *settings, struct load_input input
 	}
 	handler = draft_handler(draft);
 	result = input.text.data ? ini_read_text(input.path, input.text, &handler, complaints)
-	                         : ini_read(input.path, &handler, complaints);
+				 : ini_read(input.path, &handler, complaints);
 	if (result == OK)
 		result = draft_finish(draft);
 	draft_free(draft);
@@ -129,7 +129,7 @@ static enum result default_conffile(struct settings *settings, const char *path)
 }
 
 static const struct settings *load(struct load_input input, const struct settings *previous,
-                                   struct complaints *complaints)
+				   struct complaints *complaints)
 {
 	struct settings *settings = settings_new();
 
@@ -157,14 +157,14 @@ static const struct settings *load(struct load_input input, const struct setting
 }
 
 const struct settings *settings_load(const char *path, const struct settings *previous,
-                                     struct complaints *complaints)
+				     struct complaints *complaints)
 {
 	return load((struct load_input){ path, SLICE_NONE }, previous, complaints);
 }
 
 const struct settings *settings_load_text(const char *name, struct slice text,
-                                          const struct settings *previous,
-                                          struct complaints *complaints)
+					  const struct settings *previous,
+					  struct complaints *complaints)
 {
 	if (!text.data)
 		text.data = "";
@@ -172,7 +172,7 @@ const struct settings *settings_load_text(const char *name, struct slice text,
 }
 
 const struct settings *settings_with(const struct settings *old, struct slice key,
-                                     struct slice value, struct complaints *complaints)
+				     struct slice value, struct complaints *complaints)
 {
 	const struct option *option = option_find(&option_global, key);
 	struct ini_place nowhere = { NULL, 0 };

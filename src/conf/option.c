@@ -24,12 +24,33 @@ const struct option *option_find(const struct option_table *table, struct slice 
 	return NULL;
 }
 
+/* The same thing under its name in the other kind of section: pool_size, default_pool_size. */
+static const char *other_name(const struct option_table *table, struct slice name)
+{
+	for (size_t i = 0; i < option_global.count; i++) {
+		const struct option *row = &option_global.rows[i];
+		const struct option *override;
+
+		if (table == &option_global) {
+			if (row->scoped && slice_equal_nocase(slice_of(row->scoped), name))
+				return row->name;
+			continue;
+		}
+		override = option_override(table, row);
+		if (override && slice_equal_nocase(slice_of(row->name), name))
+			return override->name;
+	}
+	return NULL;
+}
+
 const char *option_nearest(const struct option_table *table, struct slice name)
 {
-	const char *nearest = NULL;
+	const char *nearest = other_name(table, name);
 	/* a short name must match better, else anything is near */
 	unsigned best = name.len <= 4 ? 2 : NEAR + 1;
 
+	if (nearest)
+		return nearest;
 	for (size_t i = 0; i < table->count; i++) {
 		const char *candidate = table->rows[i].name;
 		unsigned distance = text_distance(name, slice_of(candidate), NEAR);
@@ -50,11 +71,11 @@ const struct option *option_override(const struct option_table *table, const str
 const char *option_type_text(enum option_type type)
 {
 	static const char *const texts[] = {
-		[OPTION_TEXT] = "text",         [OPTION_LIST] = "list of names",
-		[OPTION_PATH] = "path",         [OPTION_SECRET] = "secret",
-		[OPTION_WORD] = "word",         [OPTION_INT] = "whole number",
+		[OPTION_TEXT] = "text",		[OPTION_LIST] = "list of names",
+		[OPTION_PATH] = "path",		[OPTION_SECRET] = "secret",
+		[OPTION_WORD] = "word",		[OPTION_INT] = "whole number",
 		[OPTION_UINT] = "whole number", [OPTION_MODE] = "octal number",
-		[OPTION_BOOL] = "0 or 1",       [OPTION_TIME] = "seconds",
+		[OPTION_BOOL] = "0 or 1",	[OPTION_TIME] = "seconds",
 		[OPTION_ENUM] = "word",
 	};
 
@@ -102,7 +123,7 @@ static void append_range(const struct option *option, struct buffer *out)
 		buffer_append_format(out, "a whole number from %" PRId64 " up", option->min);
 	else
 		buffer_append_format(out, "a whole number from %" PRId64 " to %" PRId64,
-		                     option->min, option->max);
+				     option->min, option->max);
 	if (option->unit)
 		buffer_append_format(out, " (%s)", option->unit);
 }
@@ -127,15 +148,16 @@ void option_allowed(const struct option *option, struct buffer *out)
 }
 
 bool option_current(const struct option *option, const struct settings *settings,
-                    struct buffer *out)
+		    struct buffer *out)
 {
 	return value_print(option, option_field_of(option, settings), out);
 }
 
-bool option_source(const struct option *option, const struct settings *settings,
-                   const char **file, unsigned *line)
+bool option_source(const struct option *option, const struct settings *settings, const char **file,
+		   unsigned *line)
 {
-	const struct setting_source *source = &settings->private->sources[option - option_global.rows];
+	const struct setting_source *source =
+		&settings->private->sources[option - option_global.rows];
 
 	if (!source->file)
 		return false;

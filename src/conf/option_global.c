@@ -10,28 +10,30 @@
 
 #include "conf/conf_internal.h"
 
-#define AT(ctype, key) .name = #key, .offset = FIELD_AT(struct settings, ctype, key)
-#define TEXT(key)      AT(const char *, key), .type = OPTION_TEXT
-#define LIST(key)      AT(const char *, key), .type = OPTION_LIST
-#define PATH(key)      AT(const char *, key), .type = OPTION_PATH
-#define BOOL(key)      AT(bool, key), .type = OPTION_BOOL
-#define TIME(key)      AT(struct span, key), .type = OPTION_TIME, .max = TIME_MAX, .unit = "seconds"
-#define INT(key, low, high)  AT(int, key), .type = OPTION_INT, .min = low, .max = high
-#define UINT(key, low, high) AT(unsigned, key), .type = OPTION_UINT, .min = low, .max = high
-#define MODE(key)            AT(int, key), .type = OPTION_MODE, .min = 0, .max = 0777
-#define WORD(key, words)     AT(const char *, key), .type = OPTION_WORD, .choices = words
+#define AT(ctype, key)		.name = #key, .offset = FIELD_AT(struct settings, ctype, key)
+#define TEXT(key)		AT(const char *, key), .type = OPTION_TEXT
+#define LIST(key)		AT(const char *, key), .type = OPTION_LIST
+#define PATH(key)		AT(const char *, key), .type = OPTION_PATH
+#define BOOL(key)		AT(bool, key), .type = OPTION_BOOL
+#define TIME(key)		AT(struct span, key), .type = OPTION_TIME, SPAN_ROW
+#define SPAN_ROW		.max = TIME_MAX, .unit = "seconds"
+#define INT(key, low, high)	AT(int, key), .type = OPTION_INT, .min = low, .max = high
+#define UINT(key, low, high)	AT(unsigned, key), .type = OPTION_UINT, .min = low, .max = high
+#define MODE(key)		AT(int, key), .type = OPTION_MODE, .min = 0, .max = 0777
+#define WORD(key, words)	AT(const char *, key), .type = OPTION_WORD, .choices = words
 #define ENUM(key, ctype, words) AT(ctype, key), .type = OPTION_ENUM, .choices = words
 
-#define LIVE        .flags = OPTION_RELOADABLE
+#define LIVE	    .flags = OPTION_RELOADABLE
 #define LIVE_LATER  .flags = OPTION_RELOADABLE | OPTION_NO_EFFECT
-#define FIXED       .flags = 0
+#define FIXED	    .flags = 0
 #define FIXED_LATER .flags = OPTION_NO_EFFECT
 
 static const char auth_query_standard[] =
 	"SELECT rolname, CASE WHEN rolvaliduntil < now() THEN NULL ELSE rolpassword END "
 	"FROM pg_authid WHERE rolname=$1 AND rolcanlogin";
 
-/* clang-format off: a row stays one thought, whatever its length */
+/* A row stays one thought, whatever its length. */
+/* clang-format off */
 static const struct option rows[] = {
 { LIST(admin_users), LIVE, .standard = "", .group = GROUP_CONSOLE,
   .help = "Users who may give every command on the console. They log in like any other client." },

@@ -10,20 +10,22 @@
 
 #include "conf/conf_internal.h"
 
-#define AT(ctype, key)      .name = #key, .offset = FIELD_AT(struct OWNER, ctype, key)
-#define TEXT(key)           AT(const char *, key), .type = OPTION_TEXT
-#define SECRET(key)         AT(const char *, key), .type = OPTION_SECRET
-#define TIME(key)           AT(struct span, key), .type = OPTION_TIME, .max = TIME_MAX, .unit = "seconds"
-#define INT(key, low, high) AT(int, key), .type = OPTION_INT, .min = low, .max = high
-#define SIZE(key)           INT(key, -1, INT_MAX)
+#define AT(ctype, key)		.name = #key, .offset = FIELD_AT(struct OWNER, ctype, key)
+#define TEXT(key)		AT(const char *, key), .type = OPTION_TEXT
+#define SECRET(key)		AT(const char *, key), .type = OPTION_SECRET
+#define TIME(key)		AT(struct span, key), .type = OPTION_TIME, SPAN_ROW
+#define SPAN_ROW		.max = TIME_MAX, .unit = "seconds"
+#define INT(key, low, high)	AT(int, key), .type = OPTION_INT, .min = low, .max = high
+#define SIZE(key)		INT(key, -1, INT_MAX)
 #define ENUM(key, ctype, words) AT(ctype, key), .type = OPTION_ENUM, .choices = words
 
-#define CONNECT       .flags = OPTION_RELOADABLE | OPTION_CONNECT
+#define CONNECT	      .flags = OPTION_RELOADABLE | OPTION_CONNECT
 #define CONNECT_LATER .flags = OPTION_RELOADABLE | OPTION_CONNECT | OPTION_NO_EFFECT
-#define LIVE          .flags = OPTION_RELOADABLE
+#define LIVE	      .flags = OPTION_RELOADABLE
 #define LIVE_LATER    .flags = OPTION_RELOADABLE | OPTION_NO_EFFECT
 
-/* clang-format off: a row stays one thought, whatever its length */
+/* A row stays one thought, whatever its length. */
+/* clang-format off */
 #define OWNER database_settings
 static const struct option database_rows[] = {
 { TEXT(dbname), CONNECT,

@@ -44,7 +44,7 @@ enum result settings_entry_init(const struct option_table *table, void *entry, s
 }
 
 enum result settings_entry_copy(const struct option_table *table, void *to, const void *from,
-                                struct arena *arena)
+				struct arena *arena)
 {
 	for (size_t i = 0; i < table->count; i++) {
 		const struct option *row = &table->rows[i];
@@ -254,22 +254,22 @@ static int compare_name(struct slice name, const char *entry)
 static int find_database(const void *name, const void *entry)
 {
 	return compare_name(*(const struct slice *)name,
-	                    ((const struct database_settings *)entry)->name);
+			    ((const struct database_settings *)entry)->name);
 }
 
 static int find_user(const void *name, const void *entry)
 {
 	return compare_name(*(const struct slice *)name,
-	                    ((const struct user_settings *)entry)->name);
+			    ((const struct user_settings *)entry)->name);
 }
 
 const struct database_settings *settings_database(const struct settings *settings,
-                                                  struct slice name)
+						  struct slice name)
 {
 	if (settings->database_count == 0)
 		return NULL;
 	return bsearch(&name, settings->databases, settings->database_count,
-	               sizeof(*settings->databases), find_database);
+		       sizeof(*settings->databases), find_database);
 }
 
 const struct database_settings *settings_fallback_database(const struct settings *settings)
@@ -282,7 +282,7 @@ const struct user_settings *settings_user(const struct settings *settings, struc
 	if (settings->user_count == 0)
 		return NULL;
 	return bsearch(&name, settings->users, settings->user_count, sizeof(*settings->users),
-	               find_user);
+		       find_user);
 }
 
 bool settings_list_has(const char *list, struct slice name)

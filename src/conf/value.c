@@ -14,17 +14,16 @@
 
 static enum result refuse(const struct option *option, struct slice text, struct buffer *why)
 {
-	if (option->type != OPTION_SECRET)
-		buffer_append_format(why, "bad value \"%.*s\" for setting \"%s\": ",
-		                     (int)(text.len < 200 ? text.len : 200), text.data,
-		                     option->name);
-	buffer_append_text(why, "allowed is ");
+	buffer_append_format(why, "bad value \"%.*s\" for setting \"%s\": allowed is ",
+			     (int)(text.len < 200 ? text.len : 200), text.data, option->name);
 	option_allowed(option, why);
+	if (memchr(text.data, ';', text.len) || memchr(text.data, '#', text.len))
+		buffer_append_text(why, "; comments need a line of their own");
 	return BROKEN;
 }
 
 static enum result parse_text(struct slice text, void *field, struct arena *arena,
-                              struct buffer *why)
+			      struct buffer *why)
 {
 	char *copy = arena_copy_text(arena, text);
 
@@ -37,7 +36,7 @@ static enum result parse_text(struct slice text, void *field, struct arena *aren
 }
 
 static enum result parse_number(const struct option *option, struct slice text, void *field,
-                                struct buffer *why)
+				struct buffer *why)
 {
 	int64_t number;
 
@@ -51,12 +50,12 @@ static enum result parse_number(const struct option *option, struct slice text, 
 }
 
 static enum result parse_bool(const struct option *option, struct slice text, void *field,
-                              struct buffer *why)
+			      struct buffer *why)
 {
 	static const struct choice words[] = {
-		{ "1", true, false },   { "0", false, false },   { "on", true, false },
+		{ "1", true, false },	 { "0", false, false },	  { "on", true, false },
 		{ "off", false, false }, { "true", true, false }, { "false", false, false },
-		{ "yes", true, false }, { "no", false, false },  { NULL, 0, false },
+		{ "yes", true, false },	 { "no", false, false },  { NULL, 0, false },
 	};
 
 	for (const struct choice *word = words; word->text; word++) {
@@ -69,7 +68,7 @@ static enum result parse_bool(const struct option *option, struct slice text, vo
 }
 
 static enum result parse_time(const struct option *option, struct slice text, void *field,
-                              struct buffer *why)
+			      struct buffer *why)
 {
 	int64_t us;
 
@@ -81,15 +80,14 @@ static enum result parse_time(const struct option *option, struct slice text, vo
 }
 
 static enum result parse_choice(const struct option *option, struct slice text, void *field,
-                                struct buffer *why)
+				struct buffer *why)
 {
 	for (const struct choice *choice = option->choices; choice->text; choice++) {
 		if (!slice_equal_nocase(slice_of(choice->text), text))
 			continue;
 		if (choice->later) {
-			buffer_append_format(why, "%s \"%s\" is not available yet: ", option->name,
-			                     choice->text);
-			buffer_append_text(why, "allowed is ");
+			buffer_append_format(why, "%s \"%s\" is not available yet: allowed is ",
+					     option->name, choice->text);
 			option_allowed(option, why);
 			return BROKEN;
 		}
@@ -103,7 +101,7 @@ static enum result parse_choice(const struct option *option, struct slice text, 
 }
 
 enum result value_parse(const struct option *option, struct slice text, void *field,
-                        struct arena *arena, struct buffer *why)
+			struct arena *arena, struct buffer *why)
 {
 	switch (option->type) {
 	case OPTION_TEXT:
@@ -137,7 +135,7 @@ static bool print_time(struct span span, struct buffer *out)
 	if (span.us < 0)
 		return false;
 	len = (size_t)snprintf(text, sizeof(text), "%" PRId64 ".%06" PRId64, span.us / 1000000,
-	                       span.us % 1000000);
+			       span.us % 1000000);
 	while (text[len - 1] == '0')
 		len--;
 	if (text[len - 1] == '.')
