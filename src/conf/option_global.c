@@ -65,7 +65,8 @@ static const struct option rows[] = {
 { TEXT(auth_user), LIVE_LATER, .group = GROUP_AUTH,
   .help = "The user who runs auth_query. Without it, only users in auth_file can log in." },
 { TIME(autodb_idle_timeout), LIVE_LATER, .standard = "3600", .group = GROUP_POOLS,
-  .help = "A database made from the * entry is forgotten after being unused this long. 0 keeps it." },
+  .help = "A database made from the * entry is forgotten after being unused this long. 0 "
+	"keeps it." },
 { TIME(cancel_wait_timeout), LIVE, .standard = "10", .group = GROUP_TIMEOUTS,
   .help = "A cancel request that could not be passed on to the server in this time is dropped. "
 	"0 waits as long as it takes." },
@@ -81,7 +82,8 @@ static const struct option rows[] = {
 { PATH(client_tls_cert_file), LIVE_LATER, .standard = "", .group = GROUP_CLIENT_TLS,
   .help = "Our certificate, shown to clients." },
 { TEXT(client_tls_ciphers), LIVE_LATER, .standard = "default", .group = GROUP_CLIENT_TLS,
-  .help = "Ciphers offered to clients up to TLS 1.2, in OpenSSL's notation. default, secure, normal "
+  .help = "Ciphers offered to clients up to TLS 1.2, in OpenSSL's notation. default, "
+	"secure, normal "
 	"and fast all mean the library's default." },
 { WORD(client_tls_dheparams, choice_dheparams), LIVE_LATER, .standard = "auto",
   .group = GROUP_CLIENT_TLS,
@@ -118,19 +120,22 @@ static const struct option rows[] = {
   .help = "A client that stays idle inside a transaction for this long is disconnected, and its "
 	"transaction is rolled back. 0 is off." },
 { LIST(ignore_startup_parameters), LIVE, .standard = "", .group = GROUP_CLIENTS,
-  .help = "Start-up parameters to accept and do nothing about, instead of refusing the login. Needed "
+  .help = "Start-up parameters to accept and do nothing about, instead of refusing the "
+	"login. Needed "
 	"for drivers that send extra_float_digits and the like. The word options also swallows "
 	"unknown settings inside the options parameter." },
 { TEXT(job_name), FIXED_LATER, .standard = "pgcarwash", .group = GROUP_PROCESS,
   .help = "A name for this instance." },
 { LIST(listen_addr), FIXED, .standard = "", .group = GROUP_LISTEN,
-  .help = "Addresses to listen on for TCP: names, IPv4 or IPv6 addresses, * for all. Empty: only the "
+  .help = "Addresses to listen on for TCP: names, IPv4 or IPv6 addresses, * for all. Empty: "
+	"only the "
 	"Unix socket." },
 { INT(listen_backlog, 0, 65535), FIXED, .standard = "128", .group = GROUP_LISTEN,
   .help = "How many connections may wait in the kernel to be accepted." },
 { INT(listen_port, 1, 65535), FIXED, .standard = "6432", .group = GROUP_LISTEN,
   .help = "TCP port, and the number in the name of the Unix socket." },
-{ BOOL(log_connections), LIVE, .standard = "1", .group = GROUP_LOG, .help = "Log each successful login." },
+{ BOOL(log_connections), LIVE, .standard = "1", .group = GROUP_LOG,
+  .help = "Log each successful login." },
 { BOOL(log_disconnections), LIVE, .standard = "1", .group = GROUP_LOG,
   .help = "Log each end of a connection, with the reason." },
 { BOOL(log_pooler_errors), LIVE, .standard = "1", .group = GROUP_LOG,
@@ -142,7 +147,8 @@ static const struct option rows[] = {
 { TEXT(login_notify_message), LIVE_LATER, .standard = "", .group = GROUP_CLIENTS,
   .help = "A notice sent to each client at the end of its login." },
 { INT(max_client_conn, 1, INT_MAX), LIVE, .standard = "100", .group = GROUP_CLIENTS,
-  .help = "How many clients may be connected at once, those logging in included, the console's aside. "
+  .help = "How many clients may be connected at once, those logging in included, the "
+	"console's aside. "
 	"Each needs a file descriptor, and so does each server connection." },
 { INT(max_db_client_connections, 0, INT_MAX), LIVE, .standard = "0", .group = GROUP_CLIENTS,
   .help = "How many clients of one database may be connected at once. 0 is no limit." },
@@ -169,22 +175,27 @@ static const struct option rows[] = {
 	"one. 0: we are alone." },
 { PATH(pidfile), FIXED, .standard = "", .group = GROUP_PROCESS,
   .help = "File for our process id. Needed to run in the background." },
-{ INT(pkt_buf, 512, 16777216), FIXED_LATER, .standard = "4096", .unit = "bytes", .group = GROUP_NETWORK,
+{ INT(pkt_buf, 512, 16777216), FIXED_LATER, .standard = "4096", .unit = "bytes",
+  .group = GROUP_NETWORK,
   .help = "Size of the buffers that bytes pass through." },
-{ ENUM(pool_mode, enum pool_mode, choice_pool_mode), LIVE, .standard = "session", .group = GROUP_POOLS,
-  .help = "When a server goes back to the pool. session: when the client leaves. transaction: after "
+{ ENUM(pool_mode, enum pool_mode, choice_pool_mode), LIVE, .standard = "session",
+  .group = GROUP_POOLS,
+  .help = "When a server goes back to the pool. session: when the client leaves. "
+	"transaction: after "
 	"each transaction. statement: after each query, and transactions of several statements are "
 	"refused." },
 { TIME(pool_idle_timeout), LIVE_LATER, .standard = "0", .group = GROUP_POOLS,
   .help = "A pool without clients and servers is forgotten after this time. 0 keeps it." },
 { TIME(query_timeout), LIVE, .standard = "0", .group = GROUP_TIMEOUTS,
-  .help = "A query that takes longer costs the client its connection. 0 is off. Set it a little above "
+  .help = "A query that takes longer costs the client its connection. 0 is off. Set it a "
+	"little above "
 	"PostgreSQL's statement_timeout: it is meant for a network that fails silently." },
 { INT(query_wait_notify, 0, INT_MAX), LIVE_LATER, .standard = "5", .unit = "seconds",
   .group = GROUP_TIMEOUTS,
   .help = "A client that has waited this long for a server gets a notice, once. 0 is off." },
 { TIME(query_wait_timeout), LIVE, .standard = "120", .group = GROUP_TIMEOUTS,
-  .help = "A client that has waited this long for a server is disconnected. 0 lets it wait for ever." },
+  .help = "A client that has waited this long for a server is disconnected. 0 lets it wait "
+	"for ever." },
 { INT(reserve_pool_size, 0, INT_MAX), LIVE, .standard = "0", .group = GROUP_POOLS,
   .help = "How many further server connections a pool may open when a client has waited for "
 	"reserve_pool_timeout. 0 is none." },
@@ -195,13 +206,15 @@ static const struct option rows[] = {
 { INT(sbuf_loopcnt, 0, INT_MAX), LIVE_LATER, .standard = "5", .group = GROUP_NETWORK,
   .help = "How often one socket is read before others get their turn. 0 is no limit." },
 { INT(scram_iterations, 1, INT_MAX), LIVE, .standard = "4096", .group = GROUP_AUTH,
-  .help = "Rounds of hashing when a SCRAM login is checked against a plain password in auth_file. More "
+  .help = "Rounds of hashing when a SCRAM login is checked against a plain password in "
+	"auth_file. More "
 	"rounds cost an attacker, the client and us alike." },
 { TIME(server_check_delay), LIVE, .standard = "30", .group = GROUP_SERVERS,
   .help = "A server connection idle for longer is tried with server_check_query before it is lent "
 	"out. 0 tries it every time." },
 { TEXT(server_check_query), LIVE, .standard = "<empty>", .group = GROUP_SERVERS,
-  .help = "Query that tells whether a server connection still works. The word <empty> sends an empty "
+  .help = "Query that tells whether a server connection still works. The word <empty> sends "
+	"an empty "
 	"query, the cheapest there is. Nothing at all: no check." },
 { TIME(server_connect_timeout), LIVE, .standard = "15", .group = GROUP_SERVERS,
   .help = "Connecting and logging in to a server must be done in this time." },
@@ -209,21 +222,25 @@ static const struct option rows[] = {
   .help = "In session mode, closes servers that are to be replaced at the end of the transaction "
 	"instead of waiting for the client to leave." },
 { TIME(server_idle_timeout), LIVE, .standard = "600", .group = GROUP_SERVERS,
-  .help = "A server connection unused for this long is closed, but not below min_pool_size. 0 is off." },
+  .help = "A server connection unused for this long is closed, but not below min_pool_size. "
+	"0 is off." },
 { TIME(server_lifetime), LIVE, .standard = "3600", .group = GROUP_SERVERS,
-  .help = "A server connection this old is closed when it is free, one after the other so that a pool "
+  .help = "A server connection this old is closed when it is free, one after the other so "
+	"that a pool "
 	"is never empty at once. 0 uses each connection once." },
 { TIME(server_login_retry), LIVE, .standard = "15", .group = GROUP_SERVERS,
   .help = "How long to wait after a failed connect or login before trying again. Clients that come "
 	"meanwhile are told the last error." },
 { TEXT(server_reset_query), LIVE, .standard = "DISCARD ALL", .group = GROUP_SERVERS,
-  .help = "Query that makes a server clean for its next client, run when a client leaves in session "
+  .help = "Query that makes a server clean for its next client, run when a client leaves in "
+	"session "
 	"mode. Empty: none." },
 { BOOL(server_reset_query_always), LIVE, .standard = "0", .group = GROUP_SERVERS,
   .help = "Runs server_reset_query in every pool mode, after each transaction too. A crutch for "
 	"applications that do not fit transaction mode." },
 { BOOL(server_round_robin), LIVE, .standard = "0", .group = GROUP_SERVERS,
-  .help = "Lends the server that was idle longest rather than the one used last. Spreads load where "
+  .help = "Lends the server that was idle longest rather than the one used last. Spreads "
+	"load where "
 	"something behind one address balances connections." },
 { TEXT(server_tls13_ciphers), LIVE_LATER, .group = GROUP_SERVER_TLS,
   .help = "TLS 1.3 cipher suites offered to servers, in OpenSSL's notation." },
@@ -263,8 +280,10 @@ static const struct option rows[] = {
   .help = "Silence before the first probe (TCP_KEEPIDLE). 0: the system's default." },
 { INT(tcp_keepintvl, 0, 32767), LIVE, .standard = "0", .unit = "seconds", .group = GROUP_NETWORK,
   .help = "Time between probes (TCP_KEEPINTVL). 0: the system's default." },
-{ INT(tcp_socket_buffer, 0, INT_MAX), LIVE, .standard = "0", .unit = "bytes", .group = GROUP_NETWORK,
-  .help = "Size of the kernel's socket buffers (SO_SNDBUF, SO_RCVBUF). 0: the system's choice, which "
+{ INT(tcp_socket_buffer, 0, INT_MAX), LIVE, .standard = "0", .unit = "bytes",
+  .group = GROUP_NETWORK,
+  .help = "Size of the kernel's socket buffers (SO_SNDBUF, SO_RCVBUF). 0: the system's "
+	"choice, which "
 	"adapts itself and is nearly always better." },
 { INT(tcp_user_timeout, 0, INT_MAX), LIVE, .standard = "0", .unit = "milliseconds",
   .group = GROUP_NETWORK,
@@ -277,16 +296,19 @@ static const struct option rows[] = {
 { TIME(transaction_timeout), LIVE, .standard = "0", .group = GROUP_TIMEOUTS,
   .help = "A transaction that takes longer costs the client its connection. 0 is off." },
 { PATH(unix_socket_dir), FIXED, .standard = "/tmp", .group = GROUP_LISTEN,
-  .help = "Directory of the Unix socket, .s.PGSQL.PORT in it. Empty: none. A name that starts with @ is "
+  .help = "Directory of the Unix socket, .s.PGSQL.PORT in it. Empty: none. A name that "
+	"starts with @ is "
 	"in the abstract namespace. Servers without a host are looked for here too." },
 { TEXT(unix_socket_group), FIXED, .standard = "", .group = GROUP_LISTEN,
   .help = "Group that owns the Unix socket." },
 { MODE(unix_socket_mode), FIXED, .standard = "0777", .group = GROUP_LISTEN,
-  .help = "Permissions of the Unix socket. Write 0770 with a leading zero: the number is octal then." },
+  .help = "Permissions of the Unix socket. Write 0770 with a leading zero: the number is "
+	"octal then." },
 { TEXT(user), FIXED, .group = GROUP_PROCESS,
   .help = "Operating system user to become after start. We do not run as root." },
 { INT(verbose, 0, INT_MAX), LIVE, .group = GROUP_LOG,
-  .help = "How much to log: 0 what matters, 1 details, 2 every step. Each -v on the command line adds "
+  .help = "How much to log: 0 what matters, 1 details, 2 every step. Each -v on the command "
+	"line adds "
 	"one." },
 };
 /* clang-format on */

@@ -29,14 +29,16 @@
 #define OWNER database_settings
 static const struct option database_rows[] = {
 { TEXT(dbname), CONNECT,
-  .help = "Name of the database on the server. Without it, the entry's name; in the * entry, the name "
+  .help = "Name of the database on the server. Without it, the entry's name; in the * "
+	"entry, the name "
 	"the client asked for." },
 { TEXT(host), CONNECT,
   .help = "Name or address of the server; a directory, or a name that starts with @, is a Unix "
 	"socket. Without it, the Unix socket in unix_socket_dir." },
 { INT(port, 1, 65535), CONNECT, .standard = "5432", .help = "Port of the server." },
 { TEXT(user), CONNECT,
-  .help = "The forced user: all clients of this entry share one pool, logged in to the server under "
+  .help = "The forced user: all clients of this entry share one pool, logged in to the "
+	"server under "
 	"this name." },
 { SECRET(password), LIVE,
   .help = "Password of the forced user. Without it, the user's secret in auth_file is used." },
