@@ -1,0 +1,107 @@
+#ifndef TRACK_BACKEND_H
+#define TRACK_BACKEND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/list.h"
+#include "base/result.h"
+#include "track/ledger.h"
+#include "track/statements.h"
+#include "track/vars.h"
+#include "wire/message.h"
+
+/*
+ * What one server connection has been told and still owes: the pure half of pool/server. A
+ * reply goes in, what to do with it comes out.
+ */
+
+enum copy_state {
+	COPY_NONE,
+	COPY_IN,        /* CopyInResponse seen, the client is sending */
+	COPY_IN_ENDING, /* CopyDone or CopyFail went by, the server has not answered yet */
+	COPY_OUT,
+	COPY_BOTH,
+};
+
+struct prepared_set; /* statements prepared on this server, in order of use */
+
+struct backend {
+	struct ledger        ledger;
+	struct prepared_set *prepared;    /* NULL while empty */
+	struct statement    *unnamed;     /* what its unnamed statement is; NULL = none or unknown */
+	const struct varset *has;         /* settings it has */
+	struct varset_store *varsets;     /* borrowed */
+	unsigned             prepared_max; /* LRU bound of prepared; 0 = no tracking */
+	char            status;       /* of the last ReadyForQuery: 'I', 'T', 'E' */
+	enum copy_state copy;
+	bool            skipping;     /* an error came, the Sync that ends the skipping has not gone out */
+	bool            batch_open;   /* extended messages went out after the last Sync or Query */
+	bool            told_client;  /* a reply of the turn under way went to its creditor */
+	bool            replayable;   /* replay holds all the turn's requests */
+	struct buffer   replay;       /* the turn's requests as the client sent them, for one retry */
+	struct buffer   own;          /* replies of our own, until the next call */
+	uint32_t        parses;       /* Parse messages sent in all: for statistics */
+};
+
+/* varsets is borrowed for life. BROKEN without memory. */
+enum result backend_init(struct backend *backend, struct varset_store *varsets) MUST_USE;
+void        backend_release(struct backend *backend);
+
+enum reply_action {
+	REPLY_FORWARD, /* the message goes to the creditor as it is */
+	REPLY_SWALLOW, /* nobody gets it */
+	REPLY_REPLACE, /* the creditor gets only `ahead` */
+	REPLY_RETRY,   /* swallow it; the creditor's turn is to be sent again: conversation_replay */
+	REPLY_BROKEN,  /* the server breaks the protocol or memory ran out: end it */
+};
+
+struct reply {
+	enum reply_action    action;
+	struct conversation *creditor;  /* who gets it; NULL = nobody */
+	struct slice         ahead;     /* replies of our own that come first; valid until the next call */
+	bool                 turn_over; /* the creditor is owed nothing and no transaction is open */
+	bool                 fatal;     /* FATAL or PANIC: the server will close */
+};
+
+/*
+ * Takes notice of one message of a logged-in server. message is whole or flows; call it once
+ * per message. Never call it for DataRow or CopyData while backend_flows() says true: those
+ * change nothing.
+ */
+struct reply backend_reply(struct backend *backend, const struct message *message);
+
+/*
+ * True when DataRow ('D') and CopyData ('d') messages may pass to *creditor (NULL: be dropped)
+ * without backend_reply: the oldest debt is answered by them.
+ */
+bool backend_rows_flow(struct backend *backend, struct conversation **creditor);
+
+/* Nothing owed, no batch or COPY half-way, no transaction: another client may have it. */
+bool backend_is_clean(const struct backend *backend);
+
+/*
+ * The creditor is gone: what is still owed to it goes to nobody. Its own memory of names is
+ * not touched any more.
+ */
+void backend_forget_creditor(struct backend *backend, struct conversation *creditor);
+
+/*
+ * Appends what brings a server without creditors back to clean: CopyFail, Sync, ROLLBACK as
+ * needed, all replies swallowed. Call again when the ledger ran empty and it is still not
+ * clean. BROKEN without memory.
+ */
+enum result backend_write_recovery(struct backend *backend, struct buffer *out) MUST_USE;
+
+/* Appends a simple query of our own; its replies are swallowed, errors too. */
+enum result backend_write_query(struct backend *backend, struct slice sql, struct buffer *out)
+	MUST_USE;
+/* True when the last query of our own ended with an error; asking clears it. */
+bool backend_own_query_failed(struct backend *backend);
+
+/* Notes a ParameterStatus (also during login). BROKEN without memory. */
+enum result backend_note_parameter(struct backend *backend, struct slice name, struct slice value)
+	MUST_USE;
+
+#endif

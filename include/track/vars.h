@@ -1,0 +1,51 @@
+#ifndef TRACK_VARS_H
+#define TRACK_VARS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/result.h"
+#include "base/text.h"
+
+/*
+ * Settings as values: a varset is an immutable, interned set of (name, value). What a client
+ * wants and what a server has are each one varset; equal pointers mean there is nothing to
+ * do. Names compare without case, as GUC names do.
+ */
+
+struct varset_store;
+
+struct varset_store *varset_store_new(uint64_t seed) MUST_USE;
+/* No set may be left referred to. NULL is allowed. */
+void   varset_store_free(struct varset_store *store);
+size_t varset_store_count(const struct varset_store *store);
+
+struct varset;
+
+/* The empty set; a reference is given. Never NULL. */
+const struct varset *varset_empty(struct varset_store *store);
+const struct varset *varset_ref(const struct varset *set);
+/* NULL is allowed. */
+void varset_unref(const struct varset *set);
+
+/*
+ * Takes the reference to set, gives one to the set with name set to value (value.data NULL:
+ * without name). NULL without memory (set is then still the caller's).
+ */
+const struct varset *varset_with(const struct varset *set, struct slice name,
+                                 struct slice value) MUST_USE;
+/* The value, or SLICE_NONE (data NULL) when name is not in the set. */
+struct slice varset_value(const struct varset *set, struct slice name);
+/* Walks in order of name from *index = 0. */
+bool varset_next(const struct varset *set, unsigned *index, struct slice *name, struct slice *value);
+
+/*
+ * Appends to sql the statements that turn a server that has `has` into one that has `wants`
+ * ("SET TimeZone='UTC';RESET foo;"), nothing when they are the same; values that differ in
+ * case only are the same. Returns how many statements were appended.
+ */
+unsigned varset_diff(const struct varset *has, const struct varset *wants, struct buffer *sql);
+
+#endif
