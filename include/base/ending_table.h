@@ -26,7 +26,8 @@ ENDING(PASSWORD_TOO_EARLY, "FATAL", "08P01", "protocol", "client password pkt be
 ENDING(STARTUP_TWICE, "FATAL", "08P01", "protocol", "client re-sent startup pkt")
 ENDING(CONSOLE_NOT_ALLOWED, "FATAL", "08P01", "console_not_allowed", "not allowed")
 ENDING(SSL_REQUIRED, "FATAL", "08P01", "ssl_required", "SSL required")
-ENDING(DATA_BEFORE_TLS, "FATAL", "08P01", "protocol", "received unencrypted data after SSL request")
+ENDING(DATA_BEFORE_TLS, "FATAL", "08P01", "protocol",
+       "received unencrypted data after SSL request")
 ENDING(DATA_BEFORE_GSS, "FATAL", "08P01", "protocol",
        "received unencrypted data after GSSAPI encryption request")
 ENDING(PROTOCOL_V2, "FATAL", "08P01", "protocol", "old V2 protocol not supported")
