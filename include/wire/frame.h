@@ -16,14 +16,20 @@ struct frame_limits {
 	uint32_t max_collect; /* GATHER_WHOLE bodies longer than this are given out to flow */
 };
 
+/* The names at the start of a GATHER_HEAD message must end within this many bytes of body. */
+#define FRAME_MAX_HEAD 65536
+
 /*
  * Looks at the first message in input.
  *   OK      *message views it: whole, or with as much body as is at hand if it may flow
  *           (GATHER_NONE, or longer than max_collect), or GATHER_HEAD with at least its two
- *           leading C strings at hand.
+ *           leading C strings at hand (one that is whole is not looked into: its reader
+ *           says what is wrong with it).
  *   AGAIN   more bytes are needed; *need = how many in all (a lower bound) to make room for.
- *   BROKEN  unknown type for that side, length < 4 or over a limit. Nothing can be read on.
- * Never reads past input; consumes nothing.
+ *   BROKEN  unknown type for that side, length < 4 or over max_packet or the rule's max_len, or
+ *           names that do not end within FRAME_MAX_HEAD. Nothing can be read on.
+ * Never reads past input; consumes nothing. The answer for a given stream does not depend on
+ * how it was cut into inputs, but for AGAIN and how much of a body is at hand.
  */
 enum result frame_next(struct slice input, enum side side, const struct frame_limits *limits,
                        struct message *message, size_t *need) MUST_USE;
@@ -52,10 +58,17 @@ struct startup_frame {
 	size_t            len;     /* bytes the whole packet takes, 0 for STARTUP_DIRECT_TLS */
 };
 
-/* Longest start-up packet taken, as PostgreSQL's MAX_STARTUP_PACKET_LENGTH. */
+/*
+ * Longest start-up packet taken, its length word not counted, as PostgreSQL's
+ * MAX_STARTUP_PACKET_LENGTH.
+ */
 #define STARTUP_MAX_LEN 10000
 
-/* The first packet of a connection (it has no type byte). Results as frame_next. */
+/*
+ * The first packet of a connection (it has no type byte). OK: whole, or STARTUP_DIRECT_TLS as
+ * soon as one byte is there; AGAIN: more bytes are needed; BROKEN: the length is no start-up
+ * packet's, or a request that is only a code has a body.
+ */
 enum result frame_startup(struct slice input, struct startup_frame *frame) MUST_USE;
 
 #endif

@@ -25,8 +25,11 @@ struct message_rule {
 	char        type;
 	const char *name;   /* as in the PostgreSQL documentation */
 	enum gather gather;
-	uint32_t    max_len; /* longest sensible body in bytes; 0 = only max_packet_size bounds it */
+	uint32_t    max_len; /* longest body taken, in bytes; more is BROKEN */
 };
+
+/* max_len of a message that only the reader's packet limit bounds. */
+#define MESSAGE_ANY_LEN UINT32_MAX
 
 /* The rule of a type, or NULL when no such message comes from that side (after start-up). */
 const struct message_rule *message_rule(enum side side, char type);

@@ -21,8 +21,8 @@ struct notice_view {
 enum result notice_read(struct slice body, struct notice_view *view) MUST_USE;
 
 /*
- * Writes an ErrorResponse ('E') or NoticeResponse ('N'). Fields S, V, C, M as given; detail
- * and hint only when not empty. V is always there, as clients since 9.6 expect.
+ * Writes an ErrorResponse ('E') or NoticeResponse ('N'). Fields S, V, C, M as given; detail,
+ * hint and routine only when not empty. V is always there, as clients since 9.6 expect.
  */
 void notice_write(struct buffer *out, char type, const struct notice_view *fields);
 
