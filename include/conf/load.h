@@ -15,11 +15,17 @@
  * restart keep it with a warning. Values given by settings_with are lost, as the reference
  * wants it.
  *
- * Gives a snapshot the caller holds (settings_unref), or NULL when complaints has errors or
- * memory ran out (that too is a complaint). Warnings are added in either case.
+ * complaints: without errors yet. Gives a snapshot the caller holds (settings_unref), or NULL when
+ * complaints has errors or memory ran out (that too is a complaint). Warnings are added in either
+ * case.
  */
 const struct settings *settings_load(const char *path, const struct settings *previous,
 				     struct complaints *complaints) MUST_USE;
+
+/* The same from a text at hand: %include is refused, auth_file not read. For tests. */
+const struct settings *settings_load_text(const char *name, struct slice text,
+					  const struct settings *previous,
+					  struct complaints *complaints) MUST_USE;
 
 /*
  * The console's SET: a snapshot that differs from old (borrowed) in one global key. A key that

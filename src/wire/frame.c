@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "wire/frame.h"
-#include "wire_internal.h"
+#include "wire/wire_internal.h"
 
 /* The length word counts itself. */
 #define LENGTH_WORD_LEN 4

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #include "wire/message.h"
-#include "wire_internal.h"
+#include "wire/wire_internal.h"
 
 /* PostgreSQL's own bounds, less the length word: PQ_SMALL_MESSAGE_LIMIT, PG_MAX_AUTH_TOKEN_LENGTH.
  */

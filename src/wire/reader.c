@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "wire/reader.h"
-#include "wire_internal.h"
+#include "wire/wire_internal.h"
 
 void reader_init(struct reader *reader, struct slice body)
 {

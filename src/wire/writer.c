@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "wire/writer.h"
-#include "wire_internal.h"
+#include "wire/wire_internal.h"
 
 size_t writer_begin(struct buffer *out, char type)
 {
