@@ -92,7 +92,9 @@ struct server_facts {
 	uint32_t      pid;           /* from BackendKeyData */
 	unsigned      prepared;      /* statements prepared on it */
 	bool          close_needed;
-	const char   *application_name; /* "" when unknown; valid until the server's next message */
+	struct slice  application_name; /* empty when unknown; valid until its next message */
+	const char   *host;          /* as dialled: a name, an address or a socket's folder */
+	int           port;
 };
 void server_facts(const struct server *server, struct server_facts *facts);
 /* "S-0x...: db/user@host:port" for log_line. Valid until the next call. */
