@@ -21,6 +21,7 @@
 #define SCRAM_MESSAGE_MAX    2048     /* bytes of any message of the exchange */
 #define SCRAM_ITERATIONS_MAX 10000000 /* a peer or a secret that asks for more is refused */
 #define SCRAM_TEXT_MAX       320      /* bytes of a formatted verifier, NUL included */
+#define SCRAM_CHANNEL_MAX    64       /* bytes of a channel's data */
 
 #define SCRAM_MECHANISM      "SCRAM-SHA-256"
 #define SCRAM_MECHANISM_PLUS "SCRAM-SHA-256-PLUS"
@@ -54,7 +55,7 @@ enum scram_binding { SCRAM_BINDING_NONE, SCRAM_BINDING_TLS_SERVER_END_POINT };
 
 struct scram_channel {
 	enum scram_binding binding; /* NONE: no channel binding can be had here */
-	struct slice       data;    /* the certificate's hash, at most 64 bytes */
+	struct slice       data;    /* the certificate's hash, at most SCRAM_CHANNEL_MAX bytes */
 };
 
 #define SCRAM_NO_CHANNEL ((struct scram_channel){ SCRAM_BINDING_NONE, { NULL, 0 } })

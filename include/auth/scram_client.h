@@ -15,7 +15,7 @@ struct scram_client;
 
 /*
  * channel: what to bind to; NONE for mechanism SCRAM-SHA-256; its data is copied.
- * NULL without memory.
+ * NULL without memory, or when the data is longer than a channel's can be.
  */
 struct scram_client *scram_client_new(struct scram_channel channel) MUST_USE;
 /* Wipes and frees. NULL is allowed. */

@@ -13,7 +13,8 @@ struct scram_server;
 
 /*
  * verifier: copied. channel: what this connection could be bound to, NONE when
- * SCRAM-SHA-256-PLUS was not offered; its data is copied. NULL without memory.
+ * SCRAM-SHA-256-PLUS was not offered; its data is copied. NULL without memory, or
+ * when the data is longer than a channel's can be.
  */
 struct scram_server *scram_server_new(const struct scram_verifier *verifier,
                                       struct scram_channel channel) MUST_USE;

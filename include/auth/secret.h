@@ -11,7 +11,7 @@
 /* What is stored to recognise a user by, in the forms PostgreSQL and auth_file know. */
 
 enum secret_kind {
-	SECRET_NONE,  /* empty: no password fits */
+	SECRET_NONE,  /* empty or a broken verifier: no password fits */
 	SECRET_PLAIN, /* the password itself */
 	SECRET_MD5,   /* "md5" + 32 hexadecimal digits */
 	SECRET_SCRAM, /* SCRAM-SHA-256$... */
@@ -24,7 +24,10 @@ struct secret {
 
 #define SECRET_MOCK_MAX SCRAM_TEXT_MAX /* bytes of a mock secret's text */
 
-/* The kind is read off the text, as PostgreSQL does (get_password_type). Borrows text. */
+/*
+ * The kind is read off the text, as PostgreSQL does (get_password_type), but for a text that
+ * begins like a SCRAM verifier and is not one: nobody can log in with that. Borrows text.
+ */
 struct secret secret_of(struct slice text);
 
 /* How a secret can be proved. */

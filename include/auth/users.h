@@ -45,5 +45,11 @@ const struct user *users_find(const struct users *users, struct slice name);
  */
 const struct secret *users_example(const struct users *users, const uint8_t key[SCRAM_KEY_LEN],
                                    struct slice name);
+/*
+ * A key for imitations that is the same after a restart and in every process that reads the
+ * same file, so that the salts shown for unknown names last as long as those of real ones.
+ * BROKEN when nobody has a secret: take random bytes then.
+ */
+enum result users_mock_key(const struct users *users, uint8_t key[SCRAM_KEY_LEN]) MUST_USE;
 
 #endif
