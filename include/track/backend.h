@@ -5,7 +5,6 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
-#include "base/list.h"
 #include "base/result.h"
 #include "track/ledger.h"
 #include "track/statements.h"
@@ -29,24 +28,30 @@ struct prepared_set; /* statements prepared on this server, in order of use */
 
 struct backend {
 	struct ledger        ledger;
-	struct prepared_set *prepared;    /* NULL while empty */
-	struct statement    *unnamed;     /* what its unnamed statement is; NULL = none or unknown */
-	const struct varset *has;         /* settings it has */
-	struct varset_store *varsets;     /* borrowed */
-	unsigned             prepared_max; /* LRU bound of prepared; 0 = no tracking */
-	char            status;       /* of the last ReadyForQuery: 'I', 'T', 'E' */
-	enum copy_state copy;
-	bool            skipping;     /* an error came, the Sync that ends the skipping has not gone out */
-	bool            batch_open;   /* extended messages went out after the last Sync or Query */
-	bool            told_client;  /* a reply of the turn under way went to its creditor */
-	bool            replayable;   /* replay holds all the turn's requests */
-	struct buffer   replay;       /* the turn's requests as the client sent them, for one retry */
-	struct buffer   own;          /* replies of our own, until the next call */
-	uint32_t        parses;       /* Parse messages sent in all: for statistics */
+	struct prepared_set *prepared;     /* NULL while nothing was prepared */
+	unsigned             prepared_max; /* LRU bound of prepared; set by the owner, at least 1 */
+	struct statement    *unnamed;      /* what its unnamed statement is; NULL: none or not known */
+	const struct varset *has;          /* settings it has */
+	struct conversation *lent_to;      /* whose asynchronous messages these are; NULL = nobody */
+	unsigned             doubts;       /* debts under way that may drop prepared statements */
+	char                 status;       /* of the last ReadyForQuery: 'I', 'T', 'E' */
+	enum copy_state      copy;
+	bool                 skipping;     /* an error came, the Sync that ends the skipping has not gone out */
+	bool                 batch_open;   /* extended messages went out after the last Sync or Query */
+	bool                 told;         /* a reply of the turn under way went to its creditor */
+	bool                 recording;    /* replay holds all requests of the turn so far */
+	bool                 retried;      /* the turn under way is a second try */
+	bool                 prepared_unsure; /* something may be prepared that is not in the set */
+	bool                 own_failed;   /* see backend_own_query_failed */
+	struct buffer        replay;       /* the turn's requests as the client sent them */
+	struct buffer        own;          /* replies of our own, until the next call */
+	struct buffer        before;       /* scratch for steps, until the next call */
+	uint64_t             parses;       /* Parse messages sent in all: for statistics */
 };
 
-/* varsets is borrowed for life. BROKEN without memory. */
-enum result backend_init(struct backend *backend, struct varset_store *varsets) MUST_USE;
+/* varsets is borrowed for life; prepared_max >= 1. BROKEN without memory. */
+enum result backend_init(struct backend *backend, struct varset_store *varsets,
+                         unsigned prepared_max) MUST_USE;
 void        backend_release(struct backend *backend);
 
 enum reply_action {
@@ -54,14 +59,18 @@ enum reply_action {
 	REPLY_SWALLOW, /* nobody gets it */
 	REPLY_REPLACE, /* the creditor gets only `ahead` */
 	REPLY_RETRY,   /* swallow it; the creditor's turn is to be sent again: conversation_replay */
+	REPLY_REFUSED, /* the settings of the creditor were refused (the message is the server's error):
+	                  nobody gets it; the client is to be ended */
 	REPLY_BROKEN,  /* the server breaks the protocol or memory ran out: end it */
 };
 
 struct reply {
 	enum reply_action    action;
 	struct conversation *creditor;  /* who gets it; NULL = nobody */
-	struct slice         ahead;     /* replies of our own that come first; valid until the next call */
-	bool                 turn_over; /* the creditor is owed nothing and no transaction is open */
+	struct slice         ahead;     /* replies of our own that come before it, and ... */
+	struct slice         behind;    /* ... after it; both valid until the next call */
+	bool                 ready;     /* a ReadyForQuery the creditor gets */
+	bool                 turn_over; /* nothing is owed and no transaction is open */
 	bool                 fatal;     /* FATAL or PANIC: the server will close */
 };
 
@@ -89,8 +98,8 @@ void backend_forget_creditor(struct backend *backend, struct conversation *credi
 
 /*
  * Appends what brings a server without creditors back to clean: CopyFail, Sync, ROLLBACK as
- * needed, all replies swallowed. Call again when the ledger ran empty and it is still not
- * clean. BROKEN without memory.
+ * needed, all replies swallowed. To be called at once and after every input until
+ * backend_is_clean; appends nothing when only waiting helps. BROKEN without memory.
  */
 enum result backend_write_recovery(struct backend *backend, struct buffer *out) MUST_USE;
 
@@ -100,7 +109,7 @@ enum result backend_write_query(struct backend *backend, struct slice sql, struc
 /* True when the last query of our own ended with an error; asking clears it. */
 bool backend_own_query_failed(struct backend *backend);
 
-/* Notes a ParameterStatus (also during login). BROKEN without memory. */
+/* Notes a ParameterStatus of a tracked setting (also during login); others are ignored. BROKEN without memory. */
 enum result backend_note_parameter(struct backend *backend, struct slice name, struct slice value)
 	MUST_USE;
 

@@ -49,6 +49,14 @@ bool conversation_needs_server(const struct conversation *conversation,
                                const struct message *message);
 
 /*
+ * True when this message cannot be judged before the server has answered what is under way (a
+ * DISCARD may drop the statement it names). The caller keeps it, sends a Flush if the batch is
+ * open (struct backend), and asks again after the next reply.
+ */
+bool conversation_must_wait(const struct conversation *conversation,
+                            const struct backend *backend, const struct message *message);
+
+/*
  * One message of a logged-in client, in order. backend: the lent server's, or NULL when
  * conversation_needs_server said no. The message may flow (whole only as far as its rule
  * says); the step is for its head, the rest of the body follows or is dropped the same way.
@@ -57,7 +65,7 @@ struct step conversation_request(struct conversation *conversation, struct backe
                                  const struct message *message);
 
 /*
- * A server has just been lent: appends to out what it must be told before the first message
+ * A server has just been lent to this client: notes that, and appends to out what it must be told before the first message
  * of this client (settings). BROKEN without memory.
  */
 enum result conversation_align(struct conversation *conversation, struct backend *backend,
@@ -71,12 +79,15 @@ void conversation_replay(struct conversation *conversation, struct backend *back
                          struct buffer *requests);
 
 /*
- * A client that waits for a server cancels: true if the message (its first unsent one) can be
- * answered here: *answer has ErrorResponse 57014 (and ReadyForQuery for a Query); messages up
- * to the next Sync are then dropped and the Sync answered.
+ * A client that waits for a server cancels; message is its first unsent one. True: *answer got
+ * ErrorResponse 57014 (and ReadyForQuery where the message asks for one) and the caller drops
+ * the message; those up to the next Sync are then dropped and the Sync answered, without a server.
  */
 bool conversation_cancel_waiting(struct conversation *conversation, const struct message *message,
                                  struct buffer *answer);
+
+/* True while something of the client's lives on its server only: it must not be given back. */
+bool conversation_is_pinned(const struct conversation *conversation);
 
 /* The settings the client wants, borrowed. */
 const struct varset *conversation_wants(const struct conversation *conversation);

@@ -15,6 +15,8 @@
 struct conversation;
 struct statement;
 struct binding;
+struct varset;
+struct buffer;
 
 enum debt_kind {
 	DEBT_QUERY,    /* Query: any number of results, ends with ReadyForQuery */
@@ -39,18 +41,26 @@ enum debt_fate {
 struct debt {
 	enum debt_kind kind;
 	enum debt_fate fate;
-	bool           silent;   /* SWALLOW: an error is swallowed, too */
-	bool           may_drop; /* it may drop prepared statements (DISCARD, DEALLOCATE) */
-	uint64_t       number;   /* counts up over the ledger's life */
+	bool           silent;       /* SWALLOW: an error is swallowed, too */
+	bool           may_drop;     /* it may drop prepared statements (DISCARD, DEALLOCATE) */
+	bool           sets_unnamed;  /* PARSE: it changed the server's unnamed statement */
+	bool           swaps_unnamed; /* it changed the creditor's unnamed statement */
+	uint64_t       number;       /* counts up over the ledger's life */
 	struct conversation *creditor; /* NULL: nobody (any more) */
 
-	/* How to undo what was noted when the request went out; see track/backend. References owned. */
-	struct statement *prepared;  /* PARSE: put into the server's set; CLOSE: taken out of it */
-	struct statement *unnamed;   /* what the creditor's unnamed statement was before */
-	bool              had_unnamed_change;
-	struct binding   *binding;   /* PARSE: name given by it; CLOSE: name taken by it */
-	struct statement *uses;      /* BIND, DESCRIBE: the shared statement it relies on */
-	struct notice_text *error;   /* REPLACE: ErrorResponse to send instead, owned */
+	/*
+	 * What was noted when the request went out, so that it can be undone when the server skips
+	 * or refuses it. All owned: references, a binding, an ErrorResponse body.
+	 */
+	struct statement    *prepared; /* PARSE: put into the server's set; CLOSE: taken out of it */
+	struct statement    *unnamed;  /* what the creditor's unnamed statement was before */
+	uint32_t             generation; /* CLOSE: of the copy it took out of the server's set */
+	struct binding      *binding;  /* CLOSE: the name it took away from the creditor */
+	bool                 named;    /* PARSE: it gave the creditor a name (binding.number = number) */
+	bool                 outdated; /* REPLACE: stands for a plan whose result type has changed */
+	struct statement    *uses;     /* BIND, DESCRIBE: the shared statement it relies on */
+	const struct varset *had;      /* QUERY of ours that sets settings: what the server had before */
+	struct buffer       *instead;  /* REPLACE: the messages the creditor gets for the error */
 };
 
 struct ledger {
@@ -62,7 +72,7 @@ struct ledger {
 };
 
 void ledger_init(struct ledger *ledger);
-/* All debts must have been settled or dropped by their owner first. */
+/* Drops all debts. */
 void ledger_release(struct ledger *ledger);
 
 /*
@@ -83,11 +93,9 @@ static inline bool ledger_is_empty(const struct ledger *ledger)
 {
 	return ledger->len == 0;
 }
-/* Drops the oldest; whatever it refers to has been let go by the caller. */
+/* Drops the oldest; what it owns is freed. */
 void ledger_settle(struct ledger *ledger);
-/* Drops the newest. */
-void ledger_take_back(struct ledger *ledger);
-/* Drops the i-th oldest. */
+/* Drops the i-th oldest; what it owns is freed. */
 void ledger_remove(struct ledger *ledger, unsigned i);
 
 #endif

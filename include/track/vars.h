@@ -17,29 +17,41 @@
 
 struct varset_store;
 
+/* NULL without memory. seed: random, since clients choose the values. */
 struct varset_store *varset_store_new(uint64_t seed) MUST_USE;
 /* No set may be left referred to. NULL is allowed. */
 void   varset_store_free(struct varset_store *store);
 size_t varset_store_count(const struct varset_store *store);
 
+/*
+ * Names whose reported values (ParameterStatus) are kept for each client and restored on each
+ * server. BROKEN without memory. A name stays tracked for the store's life.
+ */
+enum result varset_store_track(struct varset_store *store, struct slice name) MUST_USE;
+bool        varset_store_tracks(const struct varset_store *store, struct slice name);
+
 struct varset;
 
-/* The empty set; a reference is given. Never NULL. */
-const struct varset *varset_empty(struct varset_store *store);
+/* The empty set; a reference is given. NULL without memory. */
+const struct varset *varset_empty(struct varset_store *store) MUST_USE;
 const struct varset *varset_ref(const struct varset *set);
 /* NULL is allowed. */
 void varset_unref(const struct varset *set);
 
+/* varset_store_tracks of the set's own store. */
+bool varset_tracked_by(const struct varset *set, struct slice name);
+
 /*
- * Takes the reference to set, gives one to the set with name set to value (value.data NULL:
- * without name). NULL without memory (set is then still the caller's).
+ * Gives a reference to the set with name set to value (value.data NULL: without name); set
+ * itself is only read. NULL without memory.
  */
 const struct varset *varset_with(const struct varset *set, struct slice name,
                                  struct slice value) MUST_USE;
-/* The value, or SLICE_NONE (data NULL) when name is not in the set. */
+/* The value, or SLICE_NONE (data NULL) when name is not in the set. Borrowed from the set. */
 struct slice varset_value(const struct varset *set, struct slice name);
-/* Walks in order of name from *index = 0. */
-bool varset_next(const struct varset *set, unsigned *index, struct slice *name, struct slice *value);
+/* Walks in order of name from *index = 0; false at the end. */
+bool varset_next(const struct varset *set, unsigned *index, struct slice *name,
+                 struct slice *value);
 
 /*
  * Appends to sql the statements that turn a server that has `has` into one that has `wants`
