@@ -19,7 +19,7 @@ enum secret_kind {
 
 struct secret {
 	enum secret_kind kind;
-	struct slice     text; /* as stored; borrowed */
+	struct slice text; /* as stored; borrowed */
 };
 
 #define SECRET_MOCK_MAX SCRAM_TEXT_MAX /* bytes of a mock secret's text */
@@ -45,7 +45,7 @@ bool secret_serves(enum secret_kind kind, enum secret_use use);
  * verifier's recipe (see derivation.h), else unused.
  */
 bool secret_fits(const struct secret *secret, struct slice user, struct slice password,
-                 const struct scram_keys *keys);
+		 const struct scram_keys *keys);
 
 /*
  * A secret nobody can know, for a user who does not exist: of the same kind (and SCRAM recipe)
@@ -54,7 +54,7 @@ bool secret_fits(const struct secret *secret, struct slice user, struct slice pa
  * goes to room, which it borrows. BROKEN when libcrypto fails.
  */
 enum result secret_mock(struct secret *mock, const struct secret *example, uint32_t iterations,
-                        const uint8_t key[SCRAM_KEY_LEN], struct slice user,
-                        char room[SECRET_MOCK_MAX]) MUST_USE;
+			const uint8_t key[SCRAM_KEY_LEN], struct slice user,
+			char room[SECRET_MOCK_MAX]) MUST_USE;
 
 #endif

@@ -19,30 +19,30 @@
 
 struct challenge {
 	enum challenge_state state;
-	enum auth_request    request; /* what to send now; AUTH_REQUEST_OK: nothing */
-	enum secret_use      use;     /* how the secret is proved */
-	bool                 hopeless;
-	enum ending          ending;
-	const char          *reason;
+	enum auth_request request; /* what to send now; AUTH_REQUEST_OK: nothing */
+	enum secret_use use;	   /* how the secret is proved */
+	bool hopeless;
+	enum ending ending;
+	const char *reason;
 
-	struct buffer        user;
-	struct buffer        text; /* the secret's, unless it is a mock */
-	char                 mock_text[SECRET_MOCK_MAX];
-	struct secret        secret; /* borrows text or mock_text */
-	uint32_t             iterations;
-	uint8_t              mock_key[SCRAM_KEY_LEN];
-	uint8_t              random[CHALLENGE_RANDOM_LEN]; /* nonce, then md5 salt */
-	struct scram_channel channel;                      /* data: channel_data */
-	char                 channel_data[SCRAM_CHANNEL_MAX];
-	struct keyring      *keyring; /* borrowed */
+	struct buffer user;
+	struct buffer text; /* the secret's, unless it is a mock */
+	char mock_text[SECRET_MOCK_MAX];
+	struct secret secret; /* borrows text or mock_text */
+	uint32_t iterations;
+	uint8_t mock_key[SCRAM_KEY_LEN];
+	uint8_t random[CHALLENGE_RANDOM_LEN]; /* nonce, then md5 salt */
+	struct scram_channel channel;	      /* data: channel_data */
+	char channel_data[SCRAM_CHANNEL_MAX];
+	struct keyring *keyring; /* borrowed */
 
-	struct slice         mechanism; /* the one the client chose; a literal */
-	struct buffer        held;      /* password or client-first while keys are derived */
-	struct derivation   *derivation;
+	struct slice mechanism; /* the one the client chose; a literal */
+	struct buffer held;	/* password or client-first while keys are derived */
+	struct derivation *derivation;
 	struct scram_server *exchange; /* set: client-first was fine */
-	struct buffer        out;      /* data of request */
-	struct scram_keys    keys;
-	bool                 has_keys; /* keys are those of the verifier in secret */
+	struct buffer out;	       /* data of request */
+	struct scram_keys keys;
+	bool has_keys; /* keys are those of the verifier in secret */
 };
 
 /* The only door to a state; a verdict is final. */
@@ -63,7 +63,7 @@ static enum challenge_state challenge_enter(struct challenge *challenge, enum ch
 }
 
 static enum challenge_state refuse(struct challenge *challenge, enum ending ending,
-                                   const char *reason)
+				   const char *reason)
 {
 	challenge->ending = ending;
 	challenge->reason = reason;
@@ -112,7 +112,7 @@ static enum result choose_secret(struct challenge *challenge, const struct chall
 	if (setup->method == AUTH_SCRAM && example && example->kind == SECRET_MD5)
 		example = NULL;
 	return secret_mock(&challenge->secret, example, setup->iterations, setup->mock_key,
-	                   setup->user, challenge->mock_text);
+			   setup->user, challenge->mock_text);
 }
 
 static enum challenge_state ask_for_sasl(struct challenge *challenge)
@@ -206,7 +206,7 @@ void challenge_free(struct challenge *challenge)
 static struct slice password_to_derive(const struct challenge *challenge)
 {
 	return challenge->use == SECRET_BY_SCRAM ? challenge->secret.text
-	                                         : buffer_slice(&challenge->held);
+						 : buffer_slice(&challenge->held);
 }
 
 static enum challenge_state judge_cleartext(struct challenge *challenge)
@@ -215,7 +215,7 @@ static enum challenge_state judge_cleartext(struct challenge *challenge)
 	struct slice password = buffer_slice(&challenge->held);
 
 	if (!secret_fits(&challenge->secret, user, password,
-	                 challenge->has_keys ? &challenge->keys : NULL))
+			 challenge->has_keys ? &challenge->keys : NULL))
 		return refuse(challenge, END_PASSWORD_FAILED, "wrong password");
 	/* A wrong password is not remembered: guesses must not push out what is used. */
 	if (challenge->has_keys && challenge->keyring && !challenge->hopeless)
@@ -224,14 +224,14 @@ static enum challenge_state judge_cleartext(struct challenge *challenge)
 }
 
 static enum challenge_state answer_client_first(struct challenge *challenge,
-                                                const struct scram_verifier *verifier)
+						const struct scram_verifier *verifier)
 {
 	challenge->exchange = scram_server_new(verifier, challenge->channel);
 	if (!challenge->exchange)
 		return refuse_for_memory(challenge);
 	if (scram_server_first(challenge->exchange, challenge->mechanism,
-	                       buffer_slice(&challenge->held), challenge->random,
-	                       &challenge->out) != OK)
+			       buffer_slice(&challenge->held), challenge->random,
+			       &challenge->out) != OK)
 		return refuse(challenge, END_SASL_FAILED, scram_server_reason(challenge->exchange));
 	return ask(challenge, AUTH_REQUEST_SASL_CONTINUE);
 }
@@ -240,7 +240,7 @@ static enum challenge_state answer_client_first(struct challenge *challenge,
 static enum challenge_state use_keys(struct challenge *challenge)
 {
 	struct scram_verifier verifier;
-	enum challenge_state  state;
+	enum challenge_state state;
 
 	if (challenge->use == SECRET_BY_CLEARTEXT) {
 		challenge->has_keys = true;
@@ -258,9 +258,9 @@ static enum challenge_state use_keys(struct challenge *challenge)
 
 /* From the keyring at once, or by work to be done when there is time. */
 static enum challenge_state want_keys(struct challenge *challenge,
-                                      const struct scram_recipe *recipe)
+				      const struct scram_recipe *recipe)
 {
-	struct slice             password = password_to_derive(challenge);
+	struct slice password = password_to_derive(challenge);
 	const struct scram_keys *known = NULL;
 
 	if (challenge->keyring)
@@ -278,7 +278,7 @@ static enum challenge_state want_keys(struct challenge *challenge,
 static enum challenge_state hear_password(struct challenge *challenge, struct slice password)
 {
 	struct scram_verifier verifier;
-	struct scram_recipe   recipe;
+	struct scram_recipe recipe;
 
 	if (password.len == 0)
 		return refuse(challenge, END_EMPTY_PASSWORD, "empty password");
@@ -298,10 +298,10 @@ static enum challenge_state hear_password(struct challenge *challenge, struct sl
 
 static enum challenge_state hear_client_first(struct challenge *challenge, struct slice message)
 {
-	struct slice          user = buffer_slice(&challenge->user);
+	struct slice user = buffer_slice(&challenge->user);
 	struct scram_verifier verifier;
-	struct scram_recipe   recipe;
-	enum challenge_state  state;
+	struct scram_recipe recipe;
+	enum challenge_state state;
 
 	if (message.len > SCRAM_MESSAGE_MAX)
 		return refuse(challenge, END_SASL_FAILED, "client-first message too long");
@@ -323,7 +323,7 @@ static enum challenge_state hear_client_first(struct challenge *challenge, struc
 
 /* SASLInitialResponse; without data the client waits for an empty challenge (RFC 4422 s. 3). */
 static enum challenge_state hear_mechanism(struct challenge *challenge, struct slice mechanism,
-                                           struct slice data)
+					   struct slice data)
 {
 	static const struct slice known[] = {
 		SLICE_LITERAL(SCRAM_MECHANISM),
@@ -356,7 +356,7 @@ static enum challenge_state hear_client_final(struct challenge *challenge, struc
 
 static enum challenge_state hear_md5(struct challenge *challenge, struct slice answer)
 {
-	struct slice   user = buffer_slice(&challenge->user);
+	struct slice user = buffer_slice(&challenge->user);
 	const uint8_t *salt = challenge->random + SCRAM_NONCE_LEN;
 
 	if (!md5_answer_fits(&challenge->secret, user, salt, answer))
@@ -365,7 +365,7 @@ static enum challenge_state hear_md5(struct challenge *challenge, struct slice a
 }
 
 enum challenge_state challenge_answer(struct challenge *challenge, struct slice mechanism,
-                                      struct slice data)
+				      struct slice data)
 {
 	enum auth_request request = challenge->request;
 
@@ -422,5 +422,5 @@ const char *challenge_reason(const struct challenge *challenge)
 const struct scram_keys *challenge_keys(const struct challenge *challenge)
 {
 	return challenge->state == CHALLENGE_PASSED && challenge->has_keys ? &challenge->keys
-	                                                                   : NULL;
+									   : NULL;
 }

@@ -25,9 +25,9 @@ enum result md5_store(struct slice password, struct slice user, char out[MD5_TEX
 }
 
 enum result md5_answer(const struct secret *secret, struct slice user,
-                       const uint8_t salt[MD5_SALT_LEN], char out[MD5_TEXT_LEN + 1])
+		       const uint8_t salt[MD5_SALT_LEN], char out[MD5_TEXT_LEN + 1])
 {
-	char        stored[MD5_TEXT_LEN + 1];
+	char stored[MD5_TEXT_LEN + 1];
 	enum result result = BROKEN;
 
 	if (secret->kind == SECRET_PLAIN)
@@ -38,13 +38,13 @@ enum result md5_answer(const struct secret *secret, struct slice user,
 	}
 	if (result == OK)
 		result = write_md5((struct slice){ stored + PREFIX_LEN, MD5_TEXT_LEN - PREFIX_LEN },
-		                   (struct slice){ (const char *)salt, MD5_SALT_LEN }, out);
+				   (struct slice){ (const char *)salt, MD5_SALT_LEN }, out);
 	OPENSSL_cleanse(stored, sizeof(stored));
 	return result;
 }
 
 bool md5_answer_fits(const struct secret *secret, struct slice user,
-                     const uint8_t salt[MD5_SALT_LEN], struct slice answer)
+		     const uint8_t salt[MD5_SALT_LEN], struct slice answer)
 {
 	char expected[MD5_TEXT_LEN + 1];
 

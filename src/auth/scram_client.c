@@ -17,16 +17,16 @@
 enum stage { BEGINS, EXPECTS_CHALLENGE, HAS_RECIPE, EXPECTS_FINAL, OVER };
 
 struct scram_client {
-	enum scram_binding  binding;
-	uint8_t             channel_data[SCRAM_CHANNEL_MAX];
-	size_t              channel_len;
-	enum stage          stage;
-	char                flag; /* our gs2 flag: n, y or p */
+	enum scram_binding binding;
+	uint8_t channel_data[SCRAM_CHANNEL_MAX];
+	size_t channel_len;
+	enum stage stage;
+	char flag; /* our gs2 flag: n, y or p */
 	struct scram_recipe recipe;
-	struct buffer       nonce;        /* ours; after the challenge ours and the server's */
-	struct buffer       auth_message; /* what both sides sign, as far as it is known */
-	uint8_t             signature[SCRAM_KEY_LEN]; /* what server-final must hold */
-	const char         *reason;
+	struct buffer nonce;		  /* ours; after the challenge ours and the server's */
+	struct buffer auth_message;	  /* what both sides sign, as far as it is known */
+	uint8_t signature[SCRAM_KEY_LEN]; /* what server-final must hold */
+	const char *reason;
 };
 
 struct scram_client *scram_client_new(struct scram_channel channel)
@@ -64,7 +64,7 @@ static enum result fail(struct scram_client *client, const char *reason)
 }
 
 enum result scram_client_first(struct scram_client *client, bool declined,
-                               const uint8_t nonce[SCRAM_NONCE_LEN], struct buffer *out)
+			       const uint8_t nonce[SCRAM_NONCE_LEN], struct buffer *out)
 {
 	if (client->stage != BEGINS)
 		return fail(client, "client-first message out of order");
@@ -84,10 +84,10 @@ enum result scram_client_first(struct scram_client *client, bool declined,
 }
 
 static enum result read_recipe(struct scram_client *client, struct slice salt,
-                               struct slice iterations)
+			       struct slice iterations)
 {
 	struct scram_recipe *recipe = &client->recipe;
-	size_t               len = 0;
+	size_t len = 0;
 
 	if (base64_decode(salt, recipe->salt, SCRAM_SALT_MAX, &len) != OK || len == 0)
 		return fail(client, "malformed or overlong salt from the server");
@@ -98,7 +98,7 @@ static enum result read_recipe(struct scram_client *client, struct slice salt,
 }
 
 enum result scram_client_challenge(struct scram_client *client, struct slice message,
-                                   struct scram_recipe *recipe)
+				   struct scram_recipe *recipe)
 {
 	struct slice rest = message, nonce, salt, iterations;
 
@@ -138,11 +138,11 @@ static void write_unproved(struct scram_client *client, struct buffer *out)
 
 /* The proof we send and the signature we shall want to see. */
 static enum result sign(struct scram_client *client, const struct scram_keys *keys,
-                        uint8_t proof[SCRAM_KEY_LEN])
+			uint8_t proof[SCRAM_KEY_LEN])
 {
 	struct slice auth_message = buffer_slice(&client->auth_message);
-	uint8_t      stored_key[SCRAM_KEY_LEN];
-	enum result  result;
+	uint8_t stored_key[SCRAM_KEY_LEN];
+	enum result result;
 
 	result = digest_sha256(keys->client_key, SCRAM_KEY_LEN, stored_key);
 	if (result == OK)
@@ -154,10 +154,10 @@ static enum result sign(struct scram_client *client, const struct scram_keys *ke
 }
 
 enum result scram_client_final(struct scram_client *client, const struct scram_keys *keys,
-                               struct buffer *out)
+			       struct buffer *out)
 {
 	uint8_t proof[SCRAM_KEY_LEN];
-	size_t  mark;
+	size_t mark;
 
 	if (client->stage != HAS_RECIPE)
 		return fail(client, "client-final message out of order");
@@ -179,10 +179,10 @@ enum result scram_client_final(struct scram_client *client, const struct scram_k
 
 enum result scram_client_finish(struct scram_client *client, struct slice message)
 {
-	uint8_t      signature[SCRAM_KEY_LEN];
+	uint8_t signature[SCRAM_KEY_LEN];
 	struct slice rest = message, value;
-	size_t       len = 0;
-	char         name;
+	size_t len = 0;
+	char name;
 
 	if (client->stage != EXPECTS_FINAL)
 		return fail(client, "server-final message out of order");

@@ -17,18 +17,18 @@ enum stage { EXPECTS_FIRST, EXPECTS_FINAL, OVER };
 
 struct scram_server {
 	struct scram_verifier verifier;
-	enum scram_binding    binding;
-	uint8_t               channel_data[SCRAM_CHANNEL_MAX];
-	size_t                channel_len;
-	enum stage            stage;
-	char                  flag;         /* the client's gs2 flag: n, y or p */
-	struct buffer         nonce;        /* the client's, then ours */
-	struct buffer         auth_message; /* what both sides sign, as far as it is known */
-	const char           *reason;
+	enum scram_binding binding;
+	uint8_t channel_data[SCRAM_CHANNEL_MAX];
+	size_t channel_len;
+	enum stage stage;
+	char flag;		    /* the client's gs2 flag: n, y or p */
+	struct buffer nonce;	    /* the client's, then ours */
+	struct buffer auth_message; /* what both sides sign, as far as it is known */
+	const char *reason;
 };
 
 struct scram_server *scram_server_new(const struct scram_verifier *verifier,
-                                      struct scram_channel channel)
+				      struct scram_channel channel)
 {
 	struct scram_server *server;
 
@@ -80,7 +80,8 @@ static enum result read_gs2(struct scram_server *server, struct slice *rest)
 		rest->len -= headers[i].len;
 		return OK;
 	}
-	return fail(server, "malformed gs2 header, unknown channel binding or an authorization name");
+	return fail(server,
+		    "malformed gs2 header, unknown channel binding or an authorization name");
 }
 
 /* Whether the client's flag, its mechanism and what was offered go together (RFC 5802 s. 6). */
@@ -128,8 +129,8 @@ static void write_first(struct scram_server *server, struct buffer *message)
 }
 
 enum result scram_server_first(struct scram_server *server, struct slice mechanism,
-                               struct slice message, const uint8_t nonce[SCRAM_NONCE_LEN],
-                               struct buffer *out)
+			       struct slice message, const uint8_t nonce[SCRAM_NONCE_LEN],
+			       struct buffer *out)
 {
 	size_t mark;
 
@@ -155,24 +156,24 @@ enum result scram_server_first(struct scram_server *server, struct slice mechani
 /* Whether "c" repeats the gs2 header and, under flag p, our own channel's data. */
 static enum result check_channel(struct scram_server *server, struct slice binding)
 {
-	struct slice  data = { (const char *)server->channel_data, server->channel_len };
+	struct slice data = { (const char *)server->channel_data, server->channel_len };
 	struct buffer expected = BUFFER_EMPTY;
-	bool          same;
+	bool same;
 
 	gs2_append_binding(&expected, server->flag, data);
-	same = !expected.failed && bytes_equal_slowly(binding.data, binding.len, expected.data,
-	                                              expected.len);
+	same = !expected.failed &&
+	       bytes_equal_slowly(binding.data, binding.len, expected.data, expected.len);
 	buffer_release(&expected);
 	return same ? OK : fail(server, "channel binding check failed");
 }
 
 /* client-final-message: channel binding, nonce, extensions, proof; adds what is signed. */
 static enum result read_final(struct scram_server *server, struct slice message,
-                              uint8_t proof[SCRAM_KEY_LEN])
+			      uint8_t proof[SCRAM_KEY_LEN])
 {
 	struct slice rest = message, binding, nonce, value;
-	size_t       signed_len, proof_len = 0;
-	char         name;
+	size_t signed_len, proof_len = 0;
+	char name;
 
 	if (attribute_take(&rest, 'c', &binding) != OK || attribute_take(&rest, 'r', &nonce) != OK)
 		return fail(server, "malformed client-final message");
@@ -197,13 +198,13 @@ static enum result read_final(struct scram_server *server, struct slice message,
 
 /* Uncovers the client's key from its proof and compares its hash with what is stored. */
 static enum result check_proof(struct scram_server *server, const uint8_t proof[SCRAM_KEY_LEN],
-                               struct scram_keys *keys)
+			       struct scram_keys *keys)
 {
 	const struct scram_verifier *verifier = &server->verifier;
-	uint8_t                      hash[SCRAM_KEY_LEN];
+	uint8_t hash[SCRAM_KEY_LEN];
 
 	if (scram_proof_mask(verifier->stored_key, buffer_slice(&server->auth_message), proof,
-	                     keys->client_key) != OK ||
+			     keys->client_key) != OK ||
 	    digest_sha256(keys->client_key, SCRAM_KEY_LEN, hash) != OK)
 		return fail(server, "libcrypto failed");
 	if (CRYPTO_memcmp(hash, verifier->stored_key, SCRAM_KEY_LEN) != 0)
@@ -218,7 +219,7 @@ static enum result write_final(struct scram_server *server, struct buffer *out)
 	uint8_t signature[SCRAM_KEY_LEN];
 
 	if (digest_hmac(server->verifier.server_key, buffer_slice(&server->auth_message),
-	                signature) != OK)
+			signature) != OK)
 		return fail(server, "libcrypto failed");
 	buffer_append_text(out, "v=");
 	base64_append(out, signature, sizeof(signature));
@@ -226,7 +227,7 @@ static enum result write_final(struct scram_server *server, struct buffer *out)
 }
 
 enum result scram_server_final(struct scram_server *server, struct slice message,
-                               struct buffer *out, struct scram_keys *keys)
+			       struct buffer *out, struct scram_keys *keys)
 {
 	uint8_t proof[SCRAM_KEY_LEN];
 

@@ -27,7 +27,7 @@ static bool is_md5(struct slice text)
 struct secret secret_of(struct slice text)
 {
 	struct scram_verifier verifier;
-	enum secret_kind      kind = SECRET_PLAIN;
+	enum secret_kind kind = SECRET_PLAIN;
 
 	if (text.len == 0) {
 		kind = SECRET_NONE;
@@ -57,7 +57,7 @@ bool secret_serves(enum secret_kind kind, enum secret_use use)
 static bool plain_fits(struct slice stored, struct slice password)
 {
 	uint8_t ours[SCRAM_KEY_LEN], theirs[SCRAM_KEY_LEN];
-	bool    same;
+	bool same;
 
 	same = digest_sha256(stored.data, stored.len, ours) == OK &&
 	       digest_sha256(password.data, password.len, theirs) == OK &&
@@ -81,7 +81,7 @@ static bool md5_fits(struct slice stored, struct slice user, struct slice passwo
 static bool scram_fits(struct slice stored, const struct scram_keys *keys)
 {
 	struct scram_verifier verifier;
-	bool                  same;
+	bool same;
 
 	same = keys && scram_verifier_parse(&verifier, stored) == OK &&
 	       scram_verifier_matches(&verifier, keys);
@@ -90,7 +90,7 @@ static bool scram_fits(struct slice stored, const struct scram_keys *keys)
 }
 
 bool secret_fits(const struct secret *secret, struct slice user, struct slice password,
-                 const struct scram_keys *keys)
+		 const struct scram_keys *keys)
 {
 	if (password.len == 0)
 		return false;
@@ -105,13 +105,13 @@ bool secret_fits(const struct secret *secret, struct slice user, struct slice pa
 
 /* 32 hexadecimal digits, after "md5" for that kind: bytes nobody can know. */
 static enum result mock_digits(struct secret *mock, const uint8_t *key, struct slice user,
-                               char *room)
+			       char *room)
 {
 	const char *prefix = mock->kind == SECRET_MD5 ? "md5" : "";
-	uint8_t     bytes[16];
+	uint8_t bytes[16];
 
-	if (digest_expand(key, prefix[0] ? "mock md5" : "mock plain", user, bytes,
-	                  sizeof(bytes)) != OK)
+	if (digest_expand(key, prefix[0] ? "mock md5" : "mock plain", user, bytes, sizeof(bytes)) !=
+	    OK)
 		return BROKEN;
 	memcpy(room, prefix, strlen(prefix));
 	hex_write(bytes, sizeof(bytes), room + strlen(prefix));
@@ -120,11 +120,11 @@ static enum result mock_digits(struct secret *mock, const uint8_t *key, struct s
 }
 
 static enum result mock_verifier(struct secret *mock, const struct scram_recipe *like,
-                                 const uint8_t *key, struct slice user, char *room)
+				 const uint8_t *key, struct slice user, char *room)
 {
 	struct scram_verifier verifier = { .recipe = *like };
-	struct buffer         text = BUFFER_EMPTY;
-	enum result           result = BROKEN;
+	struct buffer text = BUFFER_EMPTY;
+	enum result result = BROKEN;
 
 	if (digest_expand(key, "salt", user, verifier.recipe.salt, like->salt_len) == OK &&
 	    digest_expand(key, "mock stored", user, verifier.stored_key, SCRAM_KEY_LEN) == OK &&
@@ -140,11 +140,11 @@ static enum result mock_verifier(struct secret *mock, const struct scram_recipe 
 }
 
 enum result secret_mock(struct secret *mock, const struct secret *example, uint32_t iterations,
-                        const uint8_t key[SCRAM_KEY_LEN], struct slice user,
-                        char room[SECRET_MOCK_MAX])
+			const uint8_t key[SCRAM_KEY_LEN], struct slice user,
+			char room[SECRET_MOCK_MAX])
 {
 	struct scram_verifier like = { .recipe = { .iterations = iterations,
-		                                   .salt_len = SCRAM_SALT_MADE } };
+						   .salt_len = SCRAM_SALT_MADE } };
 
 	mock->kind = example ? example->kind : SECRET_NONE;
 	if (mock->kind == SECRET_PLAIN || mock->kind == SECRET_MD5)

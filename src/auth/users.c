@@ -14,21 +14,21 @@
 #include "base/map.h"
 
 struct users {
-	struct map    by_name;   /* name -> row */
-	struct user  *rows;      /* len of them, each name once */
-	size_t        len;
+	struct map by_name; /* name -> row */
+	struct user *rows;  /* len of them, each name once */
+	size_t len;
 	const struct secret **examples; /* secrets of the rows that have one */
-	size_t        examples_len;
-	char         *texts; /* what the rows point to */
-	size_t        texts_cap, texts_len;
+	size_t examples_len;
+	char *texts; /* what the rows point to */
+	size_t texts_cap, texts_len;
 };
 
 struct parser {
-	struct slice        rest;
-	unsigned            line; /* of the first byte of rest, 1 = the first */
-	struct users       *users;
+	struct slice rest;
+	unsigned line; /* of the first byte of rest, 1 = the first */
+	struct users *users;
 	struct users_fault *fault;
-	bool                no_memory;
+	bool no_memory;
 };
 
 static enum result fault(struct parser *parser, unsigned line, const char *text)
@@ -67,7 +67,7 @@ static void skip_line(struct parser *parser)
 static enum result take_quoted(struct parser *parser, struct slice *text)
 {
 	struct users *users = parser->users;
-	char         *start = users->texts + users->texts_len;
+	char *start = users->texts + users->texts_len;
 
 	if (!at(parser, '"'))
 		return BROKEN;
@@ -77,7 +77,7 @@ static enum result take_quoted(struct parser *parser, struct slice *text)
 
 		if (c == '"' && !at(parser, '"')) {
 			*text = (struct slice){ start,
-				                (size_t)(users->texts + users->texts_len - start) };
+						(size_t)(users->texts + users->texts_len - start) };
 			return OK;
 		}
 		if (c == '"')
@@ -88,7 +88,7 @@ static enum result take_quoted(struct parser *parser, struct slice *text)
 }
 
 static enum result add_user(struct users *users, struct slice name, struct slice secret,
-                            unsigned line)
+			    unsigned line)
 {
 	struct user *row = map_get(&users->by_name, name);
 
@@ -106,7 +106,7 @@ static enum result add_user(struct users *users, struct slice name, struct slice
 static enum result take_user(struct parser *parser)
 {
 	struct slice name, secret;
-	unsigned     line = parser->line;
+	unsigned line = parser->line;
 
 	if (take_quoted(parser, &name) != OK)
 		return fault(parser, line, "broken auth file");
@@ -205,7 +205,7 @@ const struct user *users_find(const struct users *users, struct slice name)
 }
 
 const struct secret *users_example(const struct users *users, const uint8_t key[SCRAM_KEY_LEN],
-                                   struct slice name)
+				   struct slice name)
 {
 	uint64_t number;
 
@@ -217,7 +217,7 @@ const struct secret *users_example(const struct users *users, const uint8_t key[
 
 enum result users_mock_key(const struct users *users, uint8_t key[SCRAM_KEY_LEN])
 {
-	uint8_t     sum[SCRAM_KEY_LEN];
+	uint8_t sum[SCRAM_KEY_LEN];
 	enum result result;
 
 	if (users->examples_len == 0 || digest_sha256(users->texts, users->texts_len, sum) != OK)
