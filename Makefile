@@ -111,12 +111,18 @@ build/$(1)/$(2): build/$(1)/obj/tests/tools/$(2).o $(call libraries,$(1),$(FOLDE
 endef
 
 define flavour_rules
-build/$(1)/obj/%.o: src/%.c
+# Rewritten when the compiler or its flags change, so that everything is compiled again.
+build/$(1)/flags: always
+	@mkdir -p $$(@D)
+	@now='$$(cc_$(1)) $$(CPPFLAGS_ALL) $$(CFLAGS_ALL) $$(cflags_$(1)) $$(CFLAGS)'; \
+		[ "$$$$now" = "$$$$(cat $$@ 2>/dev/null)" ] || echo "$$$$now" >$$@
+
+build/$(1)/obj/%.o: src/%.c build/$(1)/flags
 	$$(call say,CC,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$$(cc_$(1)) $$(CPPFLAGS_ALL) $$(CFLAGS_ALL) $$(cflags_$(1)) $$(CFLAGS) -MMD -MP -c -o $$@ $$<
 
-build/$(1)/obj/tests/%.o: tests/%.c
+build/$(1)/obj/tests/%.o: tests/%.c build/$(1)/flags
 	$$(call say,CC,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$$(cc_$(1)) $$(CPPFLAGS_ALL) -Itests/unit $$(CFLAGS_ALL) $$(cflags_$(1)) $$(CFLAGS) -MMD -MP -c -o $$@ $$<
@@ -151,7 +157,7 @@ program = $(if $(MAIN),build/$(1)/pgcarwash,$(call libraries,$(1),$(FOLDERS)))
 script = $(Q)if [ -f $(1) ]; then PGCARWASH=$(2) $(1); else echo "$(1): not there yet"; echo "0 passed, 0 failed"; fi
 test_daemon = $(if $(MAIN),build/$(TEST_FLAVOUR)/pgcarwash)
 
-.PHONY: all release debug asan check check-unit check-asan check-wire check-faults check-system check-drivers \
+.PHONY: always all release debug asan check check-unit check-asan check-wire check-faults check-system check-drivers \
 	check-static check-fuzz-replay fuzz bench demo format docs deps deps-check deps-drivers \
 	deps-bench install uninstall clean help
 

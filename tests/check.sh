@@ -4,6 +4,10 @@
 # Usage: MAKE=make tests/check.sh TARGET...
 set -u
 
+# Build on all processors, unless the caller has said how many jobs there may be.
+jobs=
+[[ ${MAKEFLAGS:-} == *-j* || ${MAKEFLAGS:-} == *jobserver* ]] || jobs=-j$(nproc)
+
 passed=0
 failed=0
 output=$(mktemp)
@@ -11,7 +15,7 @@ trap 'rm -f "$output"' EXIT
 
 for target in "$@"; do
     echo "== $target"
-    ${MAKE:-make} "$target" 2>&1 | tee "$output"
+    ${MAKE:-make} $jobs "$target" 2>&1 | tee "$output"
     code=${PIPESTATUS[0]}
     count=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$output" | tail -n 1)
     more_passed=0

@@ -3,6 +3,7 @@
 # lists them. Needs root or sudo only when something is missing. -n only says what is missing.
 # Usage: tests/deps.sh [-n] build|check|fuzz|drivers|demo|bench...
 set -u
+cd "$(dirname "$0")/.." || exit 1
 
 packages_for() {
     case $1 in
@@ -21,6 +22,9 @@ packages_for() {
 }
 
 is_installed() {
+    # A Node.js that is not Debian's cannot have Debian's node-pg; npm then puts it here, and
+    # NODE_PATH=build/node/node_modules:/usr/share/nodejs finds it in either place.
+    [ "$1" = node-pg ] && [ -d build/node/node_modules/pg ] && return 0
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
@@ -58,7 +62,22 @@ if [ "$(id -u)" -ne 0 ]; then
     fi
     root=(sudo)
 fi
+install() {
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
 echo "installing ${missing[*]}"
-"${root[@]}" apt-get update -qq &&
-    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-        "${missing[@]}" >/dev/null
+"${root[@]}" apt-get update -qq || exit 1
+others=()
+node=
+for package in "${missing[@]}"; do
+    if [ "$package" = node-pg ]; then node=$package; else others+=("$package"); fi
+done
+if [ ${#others[@]} -gt 0 ]; then
+    install "${others[@]}" || exit 1
+fi
+if [ -n "$node" ] && ! install "$node" 2>/dev/null; then
+    echo "node-pg does not go with this Node.js; npm puts it into build/node instead"
+    npm install --silent --no-audit --no-fund --prefix build/node pg
+fi
