@@ -50,6 +50,8 @@ static const struct {
 	{ "peers", SECTION_PEERS },
 };
 
+#define VALUE_LEN_MAX 65536 /* as ini.c's lines */
+
 static const char no_memory[] = "out of memory";
 
 /* ---- entries ---- */
@@ -436,6 +438,11 @@ struct draft *draft_new(struct settings *settings, struct complaints *complaints
 		return NULL;
 	draft->settings = settings;
 	draft->complaints = complaints;
+	/* as large as any value: growing would leave copies of a password behind */
+	if (!buffer_reserve(&draft->value, VALUE_LEN_MAX)) {
+		mem_free(draft);
+		return NULL;
+	}
 	entries_init(&draft->databases, sizeof(struct database_settings));
 	entries_init(&draft->users, sizeof(struct user_settings));
 	entries_init(&draft->peers, sizeof(struct peer_settings));
