@@ -5,6 +5,8 @@
  */
 #include "session_internal.h"
 
+#include <unistd.h>
+
 #include "auth/challenge.h"
 #include "auth/users.h"
 #include "base/alloc.h"

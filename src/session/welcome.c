@@ -178,13 +178,11 @@ static void enter_pool(struct session *session)
 	loop_at_end(session->roster->loop, &session->pump);
 }
 
-/* A server has logged in: all we wanted of it are the parameters. */
+/* The parameters are known; no server comes with them. */
 static void on_grant(struct waiter *waiter, struct server *server)
 {
-	struct session *session = CONTAINER_OF(waiter, struct session, waiter);
-
-	pool_give_back(server, false);
-	enter_pool(session);
+	(void)server;
+	enter_pool(CONTAINER_OF(waiter, struct session, waiter));
 }
 
 static void on_refuse(struct waiter *waiter, enum ending why, struct slice error)
@@ -206,10 +204,8 @@ static void wait_for_welcome(struct session *session)
 	session->waiter.for_login = true;
 	session->waiter.on_grant = on_grant;
 	session->waiter.on_refuse = on_refuse;
-	if (pool_ask(session->pool, &session->waiter, &server) != OK)
-		return;
-	pool_give_back(server, false);
-	enter_pool(session);
+	if (pool_ask(session->pool, &session->waiter, &server) == OK)
+		enter_pool(session);
 }
 
 static void end_without_database(struct session *session, enum ending why, const char *format)
@@ -258,9 +254,6 @@ void welcome_begin(struct session *session)
 	if (session->login->challenge != NULL)
 		keys = challenge_keys(session->login->challenge);
 	if (keys != NULL)
-		pool_learn_keys(session->pool, keys);
-	if (pool_welcome(session->pool) != NULL)
-		enter_pool(session);
-	else
-		wait_for_welcome(session);
+		pool_learn_keys(session->pool, slice_of(session->user), keys);
+	wait_for_welcome(session);
 }
