@@ -27,7 +27,13 @@ void result_write_ready(struct buffer *out, char status);
 void result_write_tag(struct buffer *out, struct slice tag);
 
 /* Type OIDs of our own result sets (pg_type.dat). */
-enum result_type { TYPE_BYTEA = 17, TYPE_INT8 = 20, TYPE_INT4 = 23, TYPE_TEXT = 25, TYPE_NUMERIC = 1700 };
+enum result_type {
+	TYPE_BYTEA = 17,
+	TYPE_INT8 = 20,
+	TYPE_INT4 = 23,
+	TYPE_TEXT = 25,
+	TYPE_NUMERIC = 1700,
+};
 
 struct result_column {
 	const char      *name;
