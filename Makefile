@@ -111,12 +111,18 @@ build/$(1)/$(2): build/$(1)/obj/tests/tools/$(2).o $(call libraries,$(1),$(FOLDE
 endef
 
 define flavour_rules
-build/$(1)/obj/%.o: src/%.c
+# Rewritten when the compiler or its flags change, so that everything is compiled again.
+build/$(1)/flags: always
+	@mkdir -p $$(@D)
+	@now='$$(cc_$(1)) $$(CPPFLAGS_ALL) $$(CFLAGS_ALL) $$(cflags_$(1)) $$(CFLAGS)'; \
+		[ "$$$$now" = "$$$$(cat $$@ 2>/dev/null)" ] || echo "$$$$now" >$$@
+
+build/$(1)/obj/%.o: src/%.c build/$(1)/flags
 	$$(call say,CC,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$$(cc_$(1)) $$(CPPFLAGS_ALL) $$(CFLAGS_ALL) $$(cflags_$(1)) $$(CFLAGS) -MMD -MP -c -o $$@ $$<
 
-build/$(1)/obj/tests/%.o: tests/%.c
+build/$(1)/obj/tests/%.o: tests/%.c build/$(1)/flags
 	$$(call say,CC,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$$(cc_$(1)) $$(CPPFLAGS_ALL) -Itests/unit $$(CFLAGS_ALL) $$(cflags_$(1)) $$(CFLAGS) -MMD -MP -c -o $$@ $$<
@@ -151,9 +157,9 @@ program = $(if $(MAIN),build/$(1)/pgcarwash,$(call libraries,$(1),$(FOLDERS)))
 script = $(Q)if [ -f $(1) ]; then PGCARWASH=$(2) $(1); else echo "$(1): not there yet"; echo "0 passed, 0 failed"; fi
 test_daemon = $(if $(MAIN),build/$(TEST_FLAVOUR)/pgcarwash)
 
-.PHONY: all release debug asan check check-unit check-asan check-wire check-faults check-system check-drivers \
-	check-static check-fuzz-replay fuzz bench demo format docs deps deps-check install \
-	uninstall clean help
+.PHONY: always all release debug asan check check-unit check-asan check-wire check-faults check-system check-drivers \
+	check-static check-fuzz-replay fuzz bench demo format docs deps deps-check deps-drivers \
+	deps-bench install uninstall clean help
 
 all: release ## build build/release/pgcarwash
 
@@ -183,7 +189,7 @@ check-faults: $(test_daemon) ## the Nth allocation fails, for N = 1, 2, ...
 check-system: $(test_daemon) ## against a real PostgreSQL
 	$(call script,tests/system/run.sh,$(test_daemon))
 
-check-drivers: $(test_daemon) ## drivers of other languages (tests/deps.sh drivers)
+check-drivers: deps-drivers $(test_daemon) ## drivers of other languages (tests/deps.sh drivers)
 	$(call script,tests/drivers/run.sh,$(test_daemon))
 
 check-static: debug $(TOOLS:%=build/debug/%) ## layers, purity, sizes, tables, commit messages
@@ -196,10 +202,12 @@ check-fuzz-replay: $(FUZZERS:%=build/asan/tests/fuzz/replay_%) ## fuzz targets o
 fuzz: $(FUZZERS:%=build/fuzz/fuzz_%) ## each fuzz target for FUZZ_SECONDS (clang)
 	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run.sh $(FUZZERS)
 
-bench: release ## compare with no pooler, pgbouncer and haproxy
+bench: deps-bench release ## compare with no pooler, pgbouncer and haproxy
 	$(call script,tests/bench/run.sh,build/release/pgcarwash)
 
 demo: ## install, build, and show a workload running through it
+	$(Q)tests/deps.sh build demo
+	$(Q)$(MAKE) release
 	$(call script,tests/demo/run.sh,build/release/pgcarwash)
 
 format: ## clang-format every source
@@ -213,6 +221,12 @@ deps: ## install missing Debian packages for building
 
 deps-check: ## install missing Debian packages for building and testing
 	$(Q)tests/deps.sh build check
+
+deps-drivers:
+	$(Q)tests/deps.sh build drivers
+
+deps-bench:
+	$(Q)tests/deps.sh build bench
 
 install: release ## copy to PREFIX (/usr/local), below DESTDIR if set
 	install -D -m 755 build/release/pgcarwash $(DESTDIR)$(PREFIX)/bin/pgcarwash

@@ -22,11 +22,13 @@ ENDING(SASL_FAILED, "FATAL", "08P01", "auth_failed", "SASL authentication failed
 ENDING(SASL_MECHANISM, "FATAL", "08P01", "auth_failed",
        "client selected an invalid SASL authentication mechanism")
 ENDING(EMPTY_PASSWORD, "FATAL", "08P01", "auth_failed", "empty password returned by client")
-ENDING(PASSWORD_TOO_EARLY, "FATAL", "08P01", "protocol", "client password pkt before startup packet")
+ENDING(PASSWORD_TOO_EARLY, "FATAL", "08P01", "protocol",
+       "client password pkt before startup packet")
 ENDING(STARTUP_TWICE, "FATAL", "08P01", "protocol", "client re-sent startup pkt")
 ENDING(CONSOLE_NOT_ALLOWED, "FATAL", "08P01", "console_not_allowed", "not allowed")
 ENDING(SSL_REQUIRED, "FATAL", "08P01", "ssl_required", "SSL required")
-ENDING(DATA_BEFORE_TLS, "FATAL", "08P01", "protocol", "received unencrypted data after SSL request")
+ENDING(DATA_BEFORE_TLS, "FATAL", "08P01", "protocol",
+       "received unencrypted data after SSL request")
 ENDING(DATA_BEFORE_GSS, "FATAL", "08P01", "protocol",
        "received unencrypted data after GSSAPI encryption request")
 ENDING(PROTOCOL_V2, "FATAL", "08P01", "protocol", "old V2 protocol not supported")

@@ -13,10 +13,13 @@
 
 #include "base/base_internal.h"
 
-static size_t   bytes_in_use;
-static size_t   blocks_in_use;
+/* More is never meant: a length went wrong. */
+#define MAX_BLOCK ((size_t)1 << 39)
+
+static size_t bytes_in_use;
+static size_t blocks_in_use;
 static uint64_t fault_countdown; /* 0: switched off */
-static int      fault_hit;
+static int fault_hit;
 
 bool mem_fault_due(void)
 {
@@ -26,6 +29,11 @@ bool mem_fault_due(void)
 		return false;
 	fault_hit = 1;
 	return true;
+}
+
+static bool is_refused(size_t size)
+{
+	return mem_fault_due() || size > MAX_BLOCK;
 }
 
 static void *count_in(void *block)
@@ -48,14 +56,14 @@ static void count_out(void *block)
 
 void *mem_alloc(size_t size)
 {
-	if (mem_fault_due())
+	if (is_refused(size))
 		return NULL;
 	return count_in(malloc(size ? size : 1));
 }
 
 void *mem_alloc_zero(size_t size)
 {
-	if (mem_fault_due())
+	if (is_refused(size))
 		return NULL;
 	return count_in(calloc(1, size ? size : 1));
 }
@@ -63,11 +71,11 @@ void *mem_alloc_zero(size_t size)
 void *mem_realloc(void *block, size_t size)
 {
 	size_t old_size;
-	void  *resized;
+	void *resized;
 
 	if (!block)
 		return mem_alloc(size);
-	if (mem_fault_due())
+	if (is_refused(size))
 		return NULL;
 	old_size = malloc_usable_size(block);
 	resized = realloc(block, size ? size : 1);

@@ -18,14 +18,14 @@
 
 struct chunk {
 	struct chunk *older;
-	size_t        size, used;
-	max_align_t   bytes[];
+	size_t size, used;
+	max_align_t bytes[];
 };
 
 struct arena {
 	struct chunk *newest; /* NULL until the first allocation */
-	size_t        next_size;
-	size_t        held;
+	size_t next_size;
+	size_t held;
 };
 
 struct arena *arena_new(void)
@@ -67,7 +67,7 @@ static struct chunk *chunk_new(struct arena *arena, size_t size)
 static struct chunk *chunk_with_room(struct arena *arena, size_t size)
 {
 	struct chunk *newest = arena->newest, *chunk;
-	bool          big = size > arena->next_size / 2;
+	bool big = size > arena->next_size / 2;
 
 	if (newest && newest->size - newest->used >= size)
 		return newest;
@@ -89,7 +89,7 @@ static struct chunk *chunk_with_room(struct arena *arena, size_t size)
 void *arena_alloc(struct arena *arena, size_t size)
 {
 	struct chunk *chunk;
-	void         *place;
+	void *place;
 
 	if (size > SIZE_MAX / 2 || mem_fault_due())
 		return NULL;
@@ -116,8 +116,8 @@ char *arena_copy_text(struct arena *arena, struct slice text)
 char *arena_format(struct arena *arena, const char *format, ...)
 {
 	va_list args;
-	int     len;
-	char   *text;
+	int len;
+	char *text;
 
 	va_start(args, format);
 	len = vsnprintf(NULL, 0, format, args);

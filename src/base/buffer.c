@@ -36,7 +36,7 @@ static __attribute__((noinline)) bool grow(struct buffer *buffer, size_t len)
 {
 	size_t cap = buffer->cap ? buffer->cap : FIRST_CAP;
 	size_t need;
-	char  *data;
+	char *data;
 
 	if (buffer->failed || len > SIZE_MAX / 4 - buffer->len) {
 		buffer->failed = true;
@@ -83,8 +83,8 @@ void buffer_append_text(struct buffer *buffer, const char *text)
 void buffer_append_format(struct buffer *buffer, const char *format, ...)
 {
 	va_list args;
-	size_t  room = buffer->cap - buffer->len;
-	int     len;
+	size_t room = buffer->cap - buffer->len;
+	int len;
 
 	if (buffer->failed)
 		return;

@@ -9,7 +9,7 @@
 
 static const struct ending_row rows[END_COUNT] = {
 	[END_NONE] = { "", "00000", "none", "none" },
-#define ENDING(id, severity, sqlstate, label, text) \
+#define ENDING(id, severity, sqlstate, label, text)                                                \
 	[END_##id] = { severity, sqlstate, label, text },
 #include "base/ending_table.h"
 #undef ENDING

@@ -22,33 +22,33 @@
 
 static const struct {
 	const char *name;
-	int         priority;
+	int priority;
 } levels[] = {
-	[LEVEL_FATAL] = { "FATAL", LOG_CRIT },     [LEVEL_ERROR] = { "ERROR", LOG_ERR },
+	[LEVEL_FATAL] = { "FATAL", LOG_CRIT },	      [LEVEL_ERROR] = { "ERROR", LOG_ERR },
 	[LEVEL_WARNING] = { "WARNING", LOG_WARNING }, [LEVEL_LOG] = { "LOG", LOG_INFO },
-	[LEVEL_DEBUG] = { "DEBUG", LOG_DEBUG },    [LEVEL_NOISE] = { "NOISE", LOG_DEBUG },
+	[LEVEL_DEBUG] = { "DEBUG", LOG_DEBUG },	      [LEVEL_NOISE] = { "NOISE", LOG_DEBUG },
 };
 
 static const struct {
 	const char *name;
-	int         facility;
+	int facility;
 } facilities[] = {
-	{ "auth", LOG_AUTH },     { "authpriv", LOG_AUTHPRIV }, { "cron", LOG_CRON },
-	{ "daemon", LOG_DAEMON }, { "ftp", LOG_FTP },           { "kern", LOG_KERN },
-	{ "lpr", LOG_LPR },       { "mail", LOG_MAIL },         { "news", LOG_NEWS },
-	{ "syslog", LOG_SYSLOG }, { "user", LOG_USER },         { "uucp", LOG_UUCP },
-	{ "local0", LOG_LOCAL0 }, { "local1", LOG_LOCAL1 },     { "local2", LOG_LOCAL2 },
-	{ "local3", LOG_LOCAL3 }, { "local4", LOG_LOCAL4 },     { "local5", LOG_LOCAL5 },
+	{ "auth", LOG_AUTH },	  { "authpriv", LOG_AUTHPRIV }, { "cron", LOG_CRON },
+	{ "daemon", LOG_DAEMON }, { "ftp", LOG_FTP },		{ "kern", LOG_KERN },
+	{ "lpr", LOG_LPR },	  { "mail", LOG_MAIL },		{ "news", LOG_NEWS },
+	{ "syslog", LOG_SYSLOG }, { "user", LOG_USER },		{ "uucp", LOG_UUCP },
+	{ "local0", LOG_LOCAL0 }, { "local1", LOG_LOCAL1 },	{ "local2", LOG_LOCAL2 },
+	{ "local3", LOG_LOCAL3 }, { "local4", LOG_LOCAL4 },	{ "local5", LOG_LOCAL5 },
 	{ "local6", LOG_LOCAL6 }, { "local7", LOG_LOCAL7 },
 };
 
 static struct {
-	char          *file; /* NULL: no file */
-	int            file_fd;
-	bool           to_stderr;
-	bool           to_syslog;
-	enum log_level highest;   /* lines above it go nowhere */
-	char           ident[64]; /* openlog keeps the pointer */
+	char *file; /* NULL: no file */
+	int file_fd;
+	bool to_stderr;
+	bool to_syslog;
+	enum log_level highest; /* lines above it go nowhere */
+	char ident[64];		/* openlog keeps the pointer */
 } sink = { .file_fd = -1, .to_stderr = true, .highest = LEVEL_LOG, .ident = "pgcarwash" };
 
 static int facility_of(const char *name)
@@ -89,9 +89,9 @@ static void replace_syslog(const struct log_target *target, int facility)
 
 enum result log_open(const struct log_target *target)
 {
-	int   facility = facility_of(target->syslog_facility);
+	int facility = facility_of(target->syslog_facility);
 	char *file = NULL;
-	int   fd = -1;
+	int fd = -1;
 
 	if (target->syslog && facility < 0) {
 		errno = EINVAL;
@@ -151,7 +151,7 @@ bool log_wants(enum log_level level)
 
 /* A line under construction; room for the newline at its end is kept free. */
 struct line {
-	char   text[LINE_BYTES];
+	char text[LINE_BYTES];
 	size_t len;
 };
 
@@ -184,9 +184,9 @@ static void add_text(struct line *line, const char *text)
 static void add_head(struct line *line, enum log_level level)
 {
 	static time_t shown_second;
-	static char   date[32], zone[16];
+	static char date[32], zone[16];
 	struct timespec clock;
-	int             len;
+	int len;
 
 	clock_gettime(CLOCK_REALTIME, &clock);
 	if (clock.tv_sec != shown_second) {
@@ -198,7 +198,7 @@ static void add_head(struct line *line, enum log_level level)
 		shown_second = clock.tv_sec;
 	}
 	len = snprintf(line->text, LINE_BYTES, "%s.%03ld %s [%d] %s ", date,
-	               clock.tv_nsec / 1000000, zone, (int)getpid(), levels[level].name);
+		       clock.tv_nsec / 1000000, zone, (int)getpid(), levels[level].name);
 	line->len = (size_t)len;
 }
 
@@ -214,12 +214,12 @@ static void write_out(int fd, const struct line *line)
 
 void log_line(enum log_level level, const char *prefix, const char *format, ...)
 {
-	int         saved_errno = errno;
-	char        text[LINE_BYTES];
+	int saved_errno = errno;
+	char text[LINE_BYTES];
 	struct line line;
-	size_t      head_len;
-	va_list     args;
-	int         len;
+	size_t head_len;
+	va_list args;
+	int len;
 
 	if (!log_wants(level))
 		return;

@@ -14,10 +14,10 @@
 
 struct map_entry {
 	struct map_entry *next;
-	uint64_t          hash;
-	void             *value;
-	size_t            key_len;
-	char              key[];
+	uint64_t hash;
+	void *value;
+	size_t key_len;
+	char key[];
 };
 
 /* Both halves of the 128-bit product folded: every input bit reaches every output bit. */
@@ -54,10 +54,10 @@ uint64_t hash_bytes(const void *data, size_t len, uint64_t seed)
 	const unsigned char *bytes = data;
 	uint64_t left = seed ^ UINT64_C(0xa0761d6478bd642f);
 	uint64_t right = ((seed << 29) | (seed >> 35)) * UINT64_C(0xe7037ed1a0b428db) +
-	                 UINT64_C(0x8ebc6af09c88c6e3);
+			 UINT64_C(0x8ebc6af09c88c6e3);
 	uint64_t state = left ^ (len * UINT64_C(0x9e3779b97f4a7c15));
 	uint64_t a = 0, b = 0;
-	size_t   rest = len;
+	size_t rest = len;
 
 	for (; rest > 16; rest -= 16, bytes += 16)
 		state = fold(load_8(bytes) ^ state, load_8(bytes + 8) ^ right);
@@ -127,7 +127,7 @@ void *map_get(const struct map *map, struct slice key)
 
 static enum result resize(struct map *map, size_t slot_count)
 {
-	struct map         grown = *map;
+	struct map grown = *map;
 	struct map_entry **slots = mem_alloc_zero(slot_count * sizeof(struct map_entry *));
 
 	if (!slots)
@@ -162,9 +162,9 @@ static enum result make_room(struct map *map)
 
 enum result map_put(struct map *map, struct slice key, void *value)
 {
-	uint64_t           hash = hash_bytes(key.data, key.len, map->seed);
+	uint64_t hash = hash_bytes(key.data, key.len, map->seed);
 	struct map_entry **place = find(map, key, hash);
-	struct map_entry  *entry;
+	struct map_entry *entry;
 
 	assert(value);
 	if (place) {
@@ -195,8 +195,8 @@ enum result map_put(struct map *map, struct slice key, void *value)
 void *map_remove(struct map *map, struct slice key)
 {
 	struct map_entry **place = find(map, key, hash_bytes(key.data, key.len, map->seed));
-	struct map_entry  *entry;
-	void              *value;
+	struct map_entry *entry;
+	void *value;
 
 	if (!place)
 		return NULL;
@@ -216,7 +216,7 @@ void *map_remove(struct map *map, struct slice key)
  */
 bool map_next(const struct map *map, size_t *cursor, struct slice *key, void **value)
 {
-	size_t            slot = *cursor & UINT32_MAX, left = *cursor >> 32, len = 0;
+	size_t slot = *cursor & UINT32_MAX, left = *cursor >> 32, len = 0;
 	struct map_entry *entry;
 
 	if (slot > map->slot_count)

@@ -34,8 +34,8 @@ void random_bytes(void *out, size_t len)
 static uint64_t next_word(void)
 {
 	static uint64_t state;
-	static int      seeded;
-	uint64_t        word;
+	static int seeded;
+	uint64_t word;
 
 	if (!seeded) {
 		random_bytes(&state, sizeof(state));

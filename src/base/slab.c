@@ -35,17 +35,17 @@ struct kept_object {
 
 struct chunk {
 	struct chunk *next;
-	max_align_t   objects[];
+	max_align_t objects[];
 };
 
 struct slab {
-	struct list_node    in_registry;
-	const char         *name;
-	size_t              object_size; /* as asked for */
-	size_t              stride;      /* rounded up for alignment */
-	size_t              per_chunk;
-	size_t              used, kept;
-	struct chunk       *chunks;
+	struct list_node in_registry;
+	const char *name;
+	size_t object_size; /* as asked for */
+	size_t stride;	    /* rounded up for alignment */
+	size_t per_chunk;
+	size_t used, kept;
+	struct chunk *chunks;
 	struct kept_object *first_kept;
 };
 
@@ -54,7 +54,7 @@ static struct list registry;
 struct slab *slab_new(const char *name, size_t object_size)
 {
 	struct slab *slab = mem_alloc_zero(sizeof(*slab));
-	size_t       unit = sizeof(max_align_t);
+	size_t unit = sizeof(max_align_t);
 
 	assert(object_size > 0);
 	if (!slab)

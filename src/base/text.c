@@ -120,10 +120,10 @@ enum result text_to_int64_c(struct slice text, int64_t *value)
 
 	if (text.len > 2 && text.data[0] == '0' && lower(text.data[1]) == 'x')
 		return read_digits((struct slice){ text.data + 2, text.len - 2 }, 16, negative,
-		                   value);
+				   value);
 	if (text.len > 1 && text.data[0] == '0')
 		return read_digits((struct slice){ text.data + 1, text.len - 1 }, 8, negative,
-		                   value);
+				   value);
 	return read_digits(text, 10, negative, value);
 }
 
@@ -143,10 +143,10 @@ static enum result read_fraction(struct slice digits, int64_t *us)
 
 enum result text_to_seconds_us(struct slice text, int64_t *us)
 {
-	const char  *point = text.len > 0 ? memchr(text.data, '.', text.len) : NULL;
-	size_t       whole_len = point ? (size_t)(point - text.data) : text.len;
+	const char *point = text.len > 0 ? memchr(text.data, '.', text.len) : NULL;
+	size_t whole_len = point ? (size_t)(point - text.data) : text.len;
 	struct slice fraction = SLICE_NONE;
-	int64_t      seconds = 0, fraction_us = 0, sum;
+	int64_t seconds = 0, fraction_us = 0, sum;
 
 	if (point)
 		fraction = (struct slice){ point + 1, text.len - whole_len - 1 };
@@ -210,7 +210,7 @@ size_t text_quote_identifier(struct slice name, char *out, size_t cap)
 }
 
 #define DISTANCE_LIMIT 15
-#define BAND           (2 * DISTANCE_LIMIT + 3)
+#define BAND	       (2 * DISTANCE_LIMIT + 3)
 
 static unsigned least(unsigned a, unsigned b)
 {
@@ -220,46 +220,53 @@ static unsigned least(unsigned a, unsigned b)
 /*
  * Rows of the edit matrix, kept only in a band of limit cells on either side of the
  * diagonal, because cells outside it are over the limit anyway. Cell k of row i is column
- * i + k - limit - 1; the outermost cells stay at "over the limit".
+ * i + k - over; the outermost cells of the band stay at over.
  */
+struct band {
+	struct slice a, b;
+	unsigned over; /* limit + 1, which stands for everything above the limit */
+	unsigned rows[3][BAND];
+};
+
+static unsigned band_cell(const struct band *band, size_t i, unsigned k)
+{
+	const unsigned *row = band->rows[i % 3], *above = band->rows[(i + 2) % 3];
+	const unsigned *two_above = band->rows[(i + 1) % 3];
+	const char *a = band->a.data, *b = band->b.data;
+	size_t j = i + k - band->over;
+	unsigned best = band->over;
+
+	if (k == 0 || k == 2 * band->over || i + k < band->over || j > band->b.len)
+		return best;
+	if (i == 0 || j == 0)
+		return least((unsigned)(i + j), best);
+	best = least(above[k] + (a[i - 1] != b[j - 1]), best);
+	best = least(above[k + 1] + 1, best);
+	best = least(row[k - 1] + 1, best);
+	if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+		best = least(two_above[k] + 1, best);
+	return best;
+}
+
 unsigned text_distance(struct slice a, struct slice b, unsigned limit)
 {
-	unsigned rows[3][BAND], over = limit + 1;
+	struct band band = { .a = a, .b = b, .over = limit + 1 };
 
 	assert(limit <= DISTANCE_LIMIT);
 	if ((a.len > b.len ? a.len - b.len : b.len - a.len) > limit)
-		return over;
+		return band.over;
 	for (size_t i = 0; i <= a.len; i++) {
-		unsigned *row = rows[i % 3], *above = rows[(i + 2) % 3], *two_above = rows[(i + 1) % 3];
-
-		for (unsigned k = 0; k < 2 * limit + 3; k++) {
-			size_t   shifted = i + k, j = shifted - over;
-			unsigned best = over;
-
-			row[k] = over;
-			if (k == 0 || k == 2 * limit + 2 || shifted < over || j > b.len)
-				continue;
-			if (i == 0 || j == 0) {
-				row[k] = least((unsigned)(i + j), over);
-				continue;
-			}
-			best = least(above[k] + (a.data[i - 1] != b.data[j - 1]), best);
-			best = least(above[k + 1] + 1, best);
-			best = least(row[k - 1] + 1, best);
-			if (i > 1 && j > 1 && a.data[i - 1] == b.data[j - 2] &&
-			    a.data[i - 2] == b.data[j - 1])
-				best = least(two_above[k] + 1, best);
-			row[k] = best;
-		}
+		for (unsigned k = 0; k <= 2 * band.over; k++)
+			band.rows[i % 3][k] = band_cell(&band, i, k);
 	}
-	return rows[a.len % 3][b.len + over - a.len];
+	return band.rows[a.len % 3][b.len + band.over - a.len];
 }
 
 /* Length of the well-formed sequence at the front (Unicode 15, table 3-7), 0 for none. */
 static size_t sequence_len(const unsigned char *at, size_t len)
 {
 	unsigned char first = at[0], low = 0x80, high = 0xbf;
-	size_t        need;
+	size_t need;
 
 	if (first < 0x80)
 		return 1;
@@ -288,7 +295,7 @@ static size_t sequence_len(const unsigned char *at, size_t len)
 bool text_is_utf8(struct slice text)
 {
 	const unsigned char *at = (const unsigned char *)text.data;
-	size_t               left = text.len, step;
+	size_t left = text.len, step;
 
 	for (; left > 0; at += step, left -= step) {
 		step = sequence_len(at, left);
