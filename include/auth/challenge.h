@@ -4,6 +4,7 @@
 #include "auth/keyring.h"
 #include "auth/secret.h"
 #include "base/ending.h"
+#include "wire/sasl.h"
 
 /*
  * One client proves who it is: which request to send for an auth_type and a secret, what its
@@ -19,18 +20,8 @@ enum auth_method { AUTH_ANY, AUTH_TRUST, AUTH_PLAIN, AUTH_MD5, AUTH_SCRAM };
 enum challenge_state {
 	CHALLENGE_ASKING,   /* send challenge_request(), then wait for a 'p' message */
 	CHALLENGE_DERIVING, /* call challenge_work() when there is time */
-	CHALLENGE_PASSED,   /* send challenge_request() unless NONE, then AuthenticationOk */
+	CHALLENGE_PASSED,   /* send challenge_request() unless it is OK, then AuthenticationOk */
 	CHALLENGE_REFUSED,  /* challenge_ending() says why */
-};
-
-/* Which Authentication message goes out; its data is challenge_data(). */
-enum challenge_request {
-	REQUEST_NONE,
-	REQUEST_CLEARTEXT,     /* AuthenticationCleartextPassword */
-	REQUEST_MD5,           /* AuthenticationMD5Password; data: the salt */
-	REQUEST_SASL,          /* AuthenticationSASL; -PLUS is offered if a channel was given */
-	REQUEST_SASL_CONTINUE, /* data: server-first */
-	REQUEST_SASL_FINAL,    /* data: server-final */
 };
 
 #define CHALLENGE_RANDOM_LEN (SCRAM_NONCE_LEN + 4)
@@ -54,13 +45,16 @@ struct challenge *challenge_new(const struct challenge_setup *setup) MUST_USE;
 /* Wipes and frees. NULL is allowed. */
 void challenge_free(struct challenge *challenge);
 
-enum challenge_state   challenge_state(const struct challenge *challenge);
-enum challenge_request challenge_request(const struct challenge *challenge);
-/* Borrowed until the next call that takes the challenge. */
-struct slice challenge_data(const struct challenge *challenge);
+enum challenge_state challenge_state(const struct challenge *challenge);
+/*
+ * What to send now, made for sasl_write_request: CLEARTEXT, MD5, SASL, SASL_CONTINUE or
+ * SASL_FINAL with its data; OK when there is nothing to send. The data is borrowed until the
+ * next call that takes the challenge.
+ */
+enum auth_request challenge_request(const struct challenge *challenge, struct slice *data);
 
 /*
- * Only in ASKING: the client's 'p' message. After REQUEST_SASL it is a SASLInitialResponse:
+ * Only in ASKING: the client's 'p' message. After AUTH_REQUEST_SASL it is a SASLInitialResponse:
  * mechanism, and data (data.data NULL when it had none); otherwise mechanism is SLICE_NONE and
  * data is the password without its NUL, the md5 answer or the SASL response.
  */
