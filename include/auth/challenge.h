@@ -27,15 +27,15 @@ enum challenge_state {
 #define CHALLENGE_RANDOM_LEN (SCRAM_NONCE_LEN + 4)
 
 struct challenge_setup {
-	enum auth_method      method;
-	struct slice          user;
-	const struct secret  *secret;     /* NULL: there is no such user */
-	const struct secret  *example;    /* whom to imitate for it (users_example), or NULL */
-	uint32_t              iterations; /* scram_iterations, for plain secrets */
-	const uint8_t        *mock_key;   /* SCRAM_KEY_LEN bytes, random, the same for a process */
-	const uint8_t        *random;     /* CHALLENGE_RANDOM_LEN fresh bytes */
-	struct scram_channel  channel;    /* NONE: SCRAM-SHA-256-PLUS is not offered */
-	struct keyring       *keyring;    /* borrowed until challenge_free; NULL: remember nothing */
+	enum auth_method method;
+	struct slice user;
+	const struct secret *secret;  /* NULL: there is no such user */
+	const struct secret *example; /* whom to imitate for it (users_example), or NULL */
+	uint32_t iterations;	      /* scram_iterations, for plain secrets */
+	const uint8_t *mock_key;      /* SCRAM_KEY_LEN bytes, random, the same for a process */
+	const uint8_t *random;	      /* CHALLENGE_RANDOM_LEN fresh bytes */
+	struct scram_channel channel; /* NONE: SCRAM-SHA-256-PLUS is not offered */
+	struct keyring *keyring;      /* borrowed until challenge_free; NULL: remember nothing */
 };
 
 struct challenge;
@@ -59,7 +59,7 @@ enum auth_request challenge_request(const struct challenge *challenge, struct sl
  * data is the password without its NUL, the md5 answer or the SASL response.
  */
 enum challenge_state challenge_answer(struct challenge *challenge, struct slice mechanism,
-                                      struct slice data);
+				      struct slice data);
 /* Only in DERIVING: spends up to *budget iterations (see derivation_run). */
 enum challenge_state challenge_work(struct challenge *challenge, uint32_t *budget);
 

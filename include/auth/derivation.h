@@ -20,7 +20,7 @@ struct derivation;
  * when the recipe is out of its ranges.
  */
 struct derivation *derivation_new(struct slice password,
-                                  const struct scram_recipe *recipe) MUST_USE;
+				  const struct scram_recipe *recipe) MUST_USE;
 /* Wipes and frees. NULL is allowed. */
 void derivation_free(struct derivation *derivation);
 /*
@@ -28,10 +28,10 @@ void derivation_free(struct derivation *derivation);
  * again at every later call. AGAIN: call again. BROKEN: libcrypto failed.
  */
 enum result derivation_run(struct derivation *derivation, uint32_t *budget,
-                           struct scram_keys *keys) MUST_USE;
+			   struct scram_keys *keys) MUST_USE;
 
 /* All at once. BROKEN without memory or libcrypto. */
 enum result derive_keys(struct slice password, const struct scram_recipe *recipe,
-                        struct scram_keys *keys) MUST_USE;
+			struct scram_keys *keys) MUST_USE;
 
 #endif

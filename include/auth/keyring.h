@@ -21,7 +21,7 @@ struct keyring *keyring_new(size_t limit, uint64_t seed) MUST_USE;
 void keyring_free(struct keyring *keyring);
 /* The keys of this password under this recipe, or NULL. Borrowed until the next call. */
 const struct scram_keys *keyring_find(struct keyring *keyring, struct slice password,
-                                      const struct scram_recipe *recipe);
+				      const struct scram_recipe *recipe);
 /* Remembers a copy; without memory it remembers nothing. */
 void keyring_put(struct keyring *keyring, struct slice password, const struct scram_keys *keys);
 /* Keys kept. */

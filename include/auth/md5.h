@@ -17,12 +17,12 @@
 
 /* The stored form of a password; out is NUL-terminated. */
 enum result md5_store(struct slice password, struct slice user,
-                      char out[MD5_TEXT_LEN + 1]) MUST_USE;
+		      char out[MD5_TEXT_LEN + 1]) MUST_USE;
 /* What to send for salt; secret must be PLAIN or MD5, else BROKEN. */
 enum result md5_answer(const struct secret *secret, struct slice user,
-                       const uint8_t salt[MD5_SALT_LEN], char out[MD5_TEXT_LEN + 1]) MUST_USE;
+		       const uint8_t salt[MD5_SALT_LEN], char out[MD5_TEXT_LEN + 1]) MUST_USE;
 /* Whether answer is right, in constant time. False also where md5_answer is BROKEN. */
 bool md5_answer_fits(const struct secret *secret, struct slice user,
-                     const uint8_t salt[MD5_SALT_LEN], struct slice answer);
+		     const uint8_t salt[MD5_SALT_LEN], struct slice answer);
 
 #endif

@@ -13,10 +13,11 @@ struct scram_server;
 
 /*
  * verifier: copied. channel: what this connection could be bound to, NONE when
- * SCRAM-SHA-256-PLUS was not offered; its data is copied. NULL without memory.
+ * SCRAM-SHA-256-PLUS was not offered; its data is copied. NULL without memory, or
+ * when the data is longer than a channel's can be.
  */
 struct scram_server *scram_server_new(const struct scram_verifier *verifier,
-                                      struct scram_channel channel) MUST_USE;
+				      struct scram_channel channel) MUST_USE;
 /* Wipes and frees. NULL is allowed. */
 void scram_server_free(struct scram_server *server);
 
@@ -26,14 +27,14 @@ void scram_server_free(struct scram_server *server);
  * message). BROKEN: malformed, or the channel binding does not fit what was offered.
  */
 enum result scram_server_first(struct scram_server *server, struct slice mechanism,
-                               struct slice message, const uint8_t nonce[SCRAM_NONCE_LEN],
-                               struct buffer *out) MUST_USE;
+			       struct slice message, const uint8_t nonce[SCRAM_NONCE_LEN],
+			       struct buffer *out) MUST_USE;
 /*
  * Reads client-final and, when its proof is right, appends server-final to out and fills
  * *keys, with which one can log in to servers that hold the same verifier.
  */
 enum result scram_server_final(struct scram_server *server, struct slice message,
-                               struct buffer *out, struct scram_keys *keys) MUST_USE;
+			       struct buffer *out, struct scram_keys *keys) MUST_USE;
 
 /* Why it is BROKEN, for the log: never NULL, borrowed for ever. */
 const char *scram_server_reason(const struct scram_server *server);

@@ -11,7 +11,7 @@
 /* What is stored to recognise a user by, in the forms PostgreSQL and auth_file know. */
 
 enum secret_kind {
-	SECRET_NONE,  /* empty: no password fits */
+	SECRET_NONE,  /* empty or a broken verifier: no password fits */
 	SECRET_PLAIN, /* the password itself */
 	SECRET_MD5,   /* "md5" + 32 hexadecimal digits */
 	SECRET_SCRAM, /* SCRAM-SHA-256$... */
@@ -19,12 +19,15 @@ enum secret_kind {
 
 struct secret {
 	enum secret_kind kind;
-	struct slice     text; /* as stored; borrowed */
+	struct slice text; /* as stored; borrowed */
 };
 
 #define SECRET_MOCK_MAX SCRAM_TEXT_MAX /* bytes of a mock secret's text */
 
-/* The kind is read off the text, as PostgreSQL does (get_password_type). Borrows text. */
+/*
+ * The kind is read off the text, as PostgreSQL does (get_password_type), but for a text that
+ * begins like a SCRAM verifier and is not one: nobody can log in with that. Borrows text.
+ */
 struct secret secret_of(struct slice text);
 
 /* How a secret can be proved. */
@@ -42,7 +45,7 @@ bool secret_serves(enum secret_kind kind, enum secret_use use);
  * verifier's recipe (see derivation.h), else unused.
  */
 bool secret_fits(const struct secret *secret, struct slice user, struct slice password,
-                 const struct scram_keys *keys);
+		 const struct scram_keys *keys);
 
 /*
  * A secret nobody can know, for a user who does not exist: of the same kind (and SCRAM recipe)
@@ -51,7 +54,7 @@ bool secret_fits(const struct secret *secret, struct slice user, struct slice pa
  * goes to room, which it borrows. BROKEN when libcrypto fails.
  */
 enum result secret_mock(struct secret *mock, const struct secret *example, uint32_t iterations,
-                        const uint8_t key[SCRAM_KEY_LEN], struct slice user,
-                        char room[SECRET_MOCK_MAX]) MUST_USE;
+			const uint8_t key[SCRAM_KEY_LEN], struct slice user,
+			char room[SECRET_MOCK_MAX]) MUST_USE;
 
 #endif

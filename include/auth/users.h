@@ -12,20 +12,20 @@
  * before it count. The same name again: the later line counts. Read-only once parsed.
  */
 
-#define USERS_NAME_MAX   127   /* bytes of a name */
+#define USERS_NAME_MAX	 127   /* bytes of a name */
 #define USERS_SECRET_MAX 65530 /* bytes of a secret */
 
 struct user {
-	struct slice  name;
+	struct slice name;
 	struct secret secret; /* kind NONE: the file has "" for it */
-	unsigned      line;   /* where it was read, 1 = the first */
+	unsigned line;	      /* where it was read, 1 = the first */
 };
 
 struct users;
 
 /* Where and why reading stopped. */
 struct users_fault {
-	unsigned    line; /* 0: it did not */
+	unsigned line;	  /* 0: it did not */
 	const char *text; /* NULL, or a literal */
 };
 
@@ -44,6 +44,12 @@ const struct user *users_find(const struct users *users, struct slice name);
  * same name, and each kind as often as it is in the table. NULL when nobody has a secret.
  */
 const struct secret *users_example(const struct users *users, const uint8_t key[SCRAM_KEY_LEN],
-                                   struct slice name);
+				   struct slice name);
+/*
+ * A key for imitations that is the same after a restart and in every process that reads the
+ * same file, so that the salts shown for unknown names last as long as those of real ones.
+ * BROKEN when nobody has a secret: take random bytes then.
+ */
+enum result users_mock_key(const struct users *users, uint8_t key[SCRAM_KEY_LEN]) MUST_USE;
 
 #endif

@@ -71,8 +71,7 @@ void gs2_append(struct buffer *out, char flag);
 /* What attribute "c" of client-final holds: base64 of the header and of the channel's data. */
 void gs2_append_binding(struct buffer *out, char flag, struct slice channel_data);
 
-#define SCRAM_CHANNEL_DATA_MAX 64
-#define SCRAM_BINDING_NAME     "tls-server-end-point"
+#define SCRAM_BINDING_NAME "tls-server-end-point"
 
 /* ClientProof = ClientKey XOR HMAC(StoredKey, AuthMessage); the XOR goes both ways. */
 enum result scram_proof_mask(const uint8_t stored_key[SCRAM_KEY_LEN], struct slice auth_message,

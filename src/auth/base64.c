@@ -15,7 +15,7 @@ void base64_append(struct buffer *out, const uint8_t *data, size_t len)
 	if (!to)
 		return;
 	for (size_t i = 0; i < len; i += 3) {
-		size_t   left = len - i;
+		size_t left = len - i;
 		uint32_t bits = (uint32_t)data[i] << 16;
 
 		bits |= left > 1 ? (uint32_t)data[i + 1] << 8 : 0;
@@ -62,7 +62,7 @@ static enum result decode_four(const char *four, unsigned padding, uint8_t *out)
 enum result base64_decode(struct slice text, uint8_t *out, size_t cap, size_t *len)
 {
 	unsigned padding = 0;
-	size_t   bytes;
+	size_t bytes;
 
 	if (text.len % 4 != 0)
 		return BROKEN;

@@ -18,19 +18,19 @@
 
 struct derivation {
 	struct scram_recipe recipe;
-	EVP_MD_CTX         *inner, *outer; /* after their pad */
-	EVP_MD_CTX         *work;
-	uint8_t             last[SCRAM_KEY_LEN];   /* U of the last iteration done */
-	uint8_t             salted[SCRAM_KEY_LEN]; /* XOR of all U so far */
-	uint32_t            done;                  /* iterations, of recipe.iterations */
+	EVP_MD_CTX *inner, *outer; /* after their pad */
+	EVP_MD_CTX *work;
+	uint8_t last[SCRAM_KEY_LEN];   /* U of the last iteration done */
+	uint8_t salted[SCRAM_KEY_LEN]; /* XOR of all U so far */
+	uint32_t done;		       /* iterations, of recipe.iterations */
 };
 
 /* HMAC of head and tail under the password, into out. */
 static enum result keyed_hash(struct derivation *derivation, struct slice head, struct slice tail,
-                              uint8_t out[SCRAM_KEY_LEN])
+			      uint8_t out[SCRAM_KEY_LEN])
 {
 	EVP_MD_CTX *work = derivation->work;
-	bool        fine;
+	bool fine;
 
 	fine = EVP_MD_CTX_copy_ex(work, derivation->inner) == 1 &&
 	       EVP_DigestUpdate(work, head.data, head.len) == 1 &&
@@ -45,7 +45,7 @@ static enum result keyed_hash(struct derivation *derivation, struct slice head, 
 static enum result begin_pad(EVP_MD_CTX *context, const uint8_t key[BLOCK_LEN], uint8_t pad)
 {
 	uint8_t block[BLOCK_LEN];
-	bool    fine;
+	bool fine;
 
 	for (size_t i = 0; i < sizeof(block); i++)
 		block[i] = key[i] ^ pad;
@@ -57,7 +57,7 @@ static enum result begin_pad(EVP_MD_CTX *context, const uint8_t key[BLOCK_LEN], 
 
 static enum result begin_key(struct derivation *derivation, const struct prepared *password)
 {
-	uint8_t     key[BLOCK_LEN] = { 0 };
+	uint8_t key[BLOCK_LEN] = { 0 };
 	enum result result = OK;
 
 	if (password->len > sizeof(key))
@@ -75,7 +75,7 @@ static enum result begin_key(struct derivation *derivation, const struct prepare
 static enum result begin(struct derivation *derivation, struct slice password)
 {
 	struct prepared prepared = { NULL, 0, 0 };
-	enum result     result;
+	enum result result;
 
 	derivation->inner = EVP_MD_CTX_new();
 	derivation->outer = EVP_MD_CTX_new();
@@ -121,8 +121,8 @@ void derivation_free(struct derivation *derivation)
 static enum result iterate(struct derivation *derivation)
 {
 	const struct scram_recipe *recipe = &derivation->recipe;
-	struct slice               head = { (const char *)derivation->last, SCRAM_KEY_LEN };
-	struct slice               tail = { "", 0 };
+	struct slice head = { (const char *)derivation->last, SCRAM_KEY_LEN };
+	struct slice tail = { "", 0 };
 
 	if (derivation->done == 0) {
 		head = (struct slice){ (const char *)recipe->salt, recipe->salt_len };
@@ -152,11 +152,11 @@ enum result derivation_run(struct derivation *derivation, uint32_t *budget, stru
 }
 
 enum result derive_keys(struct slice password, const struct scram_recipe *recipe,
-                        struct scram_keys *keys)
+			struct scram_keys *keys)
 {
 	struct derivation *derivation = derivation_new(password, recipe);
-	uint32_t           budget = UINT32_MAX;
-	enum result        result;
+	uint32_t budget = UINT32_MAX;
+	enum result result;
 
 	if (!derivation)
 		return BROKEN;

@@ -16,20 +16,20 @@ enum result digest_sha256(const void *data, size_t len, uint8_t out[SCRAM_KEY_LE
 }
 
 enum result digest_hmac(const uint8_t key[SCRAM_KEY_LEN], struct slice data,
-                        uint8_t out[SCRAM_KEY_LEN])
+			uint8_t out[SCRAM_KEY_LEN])
 {
-	return HMAC(EVP_sha256(), key, SCRAM_KEY_LEN, (const unsigned char *)data.data, data.len, out,
-	            NULL)
-	               ? OK
-	               : BROKEN;
+	return HMAC(EVP_sha256(), key, SCRAM_KEY_LEN, (const unsigned char *)data.data, data.len,
+		    out, NULL)
+		       ? OK
+		       : BROKEN;
 }
 
 enum result digest_expand(const uint8_t key[SCRAM_KEY_LEN], const char *label, struct slice name,
-                          uint8_t *out, size_t len)
+			  uint8_t *out, size_t len)
 {
 	struct buffer message = BUFFER_EMPTY;
-	enum result   result = OK;
-	uint8_t       block[SCRAM_KEY_LEN];
+	enum result result = OK;
+	uint8_t block[SCRAM_KEY_LEN];
 
 	buffer_append_text(&message, label);
 	buffer_append(&message, "\0", 2);
@@ -63,9 +63,9 @@ void hex_write(const uint8_t *data, size_t len, char *out)
 enum result digest_md5_hex(struct slice a, struct slice b, char out[32])
 {
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
-	uint8_t     sum[EVP_MAX_MD_SIZE];
-	unsigned    len = 0;
-	bool        fine;
+	uint8_t sum[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+	bool fine;
 
 	fine = context && EVP_DigestInit_ex(context, EVP_md5(), NULL) == 1 &&
 	       EVP_DigestUpdate(context, a.data, a.len) == 1 &&

@@ -14,15 +14,15 @@
 #include "base/map.h"
 
 struct entry {
-	struct list_node  node;
-	uint8_t           digest[SCRAM_KEY_LEN];
+	struct list_node node;
+	uint8_t digest[SCRAM_KEY_LEN];
 	struct scram_keys keys;
 };
 
 struct keyring {
-	struct map  entries;  /* digest -> entry */
+	struct map entries;   /* digest -> entry */
 	struct list recently; /* the one used last is first */
-	size_t      limit;
+	size_t limit;
 };
 
 struct keyring *keyring_new(size_t limit, uint64_t seed)
@@ -54,18 +54,18 @@ void keyring_free(struct keyring *keyring)
 	if (!keyring)
 		return;
 	LIST_EACH(&keyring->recently, node)
-		forget(keyring, CONTAINER_OF(node, struct entry, node));
+	forget(keyring, CONTAINER_OF(node, struct entry, node));
 	map_release(&keyring->entries);
 	mem_free(keyring);
 }
 
 /* The recipe has a fixed size, so no two questions make the same bytes. */
 static enum result make_digest(struct slice password, const struct scram_recipe *recipe,
-                               uint8_t digest[SCRAM_KEY_LEN])
+			       uint8_t digest[SCRAM_KEY_LEN])
 {
 	struct scram_recipe exact;
-	EVP_MD_CTX         *context = EVP_MD_CTX_new();
-	bool                fine;
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	bool fine;
 
 	memset(&exact, 0, sizeof(exact));
 	exact.iterations = recipe->iterations;
@@ -80,9 +80,9 @@ static enum result make_digest(struct slice password, const struct scram_recipe 
 }
 
 const struct scram_keys *keyring_find(struct keyring *keyring, struct slice password,
-                                      const struct scram_recipe *recipe)
+				      const struct scram_recipe *recipe)
 {
-	struct entry  probe;
+	struct entry probe;
 	struct entry *entry;
 
 	if (make_digest(password, recipe, probe.digest) != OK)

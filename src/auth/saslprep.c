@@ -51,7 +51,7 @@ enum result saslprep(struct slice password, struct prepared *prepared)
 		return BROKEN;
 	memcpy(prepared->data, password.data, password.len);
 	outcome = stringprep(prepared->data, prepared->cap, STRINGPREP_NO_UNASSIGNED,
-	                     stringprep_saslprep);
+			     stringprep_saslprep);
 	prepared->len = outcome == STRINGPREP_OK ? strlen(prepared->data) : 0;
 	if (prepared->len > 0)
 		return OK;

@@ -16,7 +16,7 @@ bool scram_recipe_equal(const struct scram_recipe *a, const struct scram_recipe 
 }
 
 enum result scram_recipe_make(struct scram_recipe *recipe, const uint8_t key[SCRAM_KEY_LEN],
-                              struct slice user, uint32_t iterations)
+			      struct slice user, uint32_t iterations)
 {
 	if (iterations < 1 || iterations > SCRAM_ITERATIONS_MAX)
 		return BROKEN;
@@ -49,7 +49,7 @@ static enum result decode_key(struct slice text, uint8_t key[SCRAM_KEY_LEN])
 enum result scram_verifier_parse(struct scram_verifier *verifier, struct slice text)
 {
 	struct slice mechanism, iterations, salt, stored;
-	size_t       salt_len = 0;
+	size_t salt_len = 0;
 
 	*verifier = (struct scram_verifier){ .recipe = { 0 } };
 	if (take_part(&text, '$', &mechanism) != OK || take_part(&text, ':', &iterations) != OK ||
@@ -88,7 +88,7 @@ enum result scram_verifier_from_keys(struct scram_verifier *verifier, const stru
 bool scram_verifier_matches(const struct scram_verifier *verifier, const struct scram_keys *keys)
 {
 	struct scram_verifier theirs;
-	bool                  same;
+	bool same;
 
 	if (scram_verifier_from_keys(&theirs, keys) != OK)
 		return false;

@@ -11,8 +11,8 @@
 enum result attribute_next(struct slice *rest, char *name, struct slice *value)
 {
 	const char *comma = rest->len ? memchr(rest->data, ',', rest->len) : NULL;
-	size_t      len = comma ? (size_t)(comma - rest->data) : rest->len;
-	char        letter = len ? (char)(rest->data[0] | 0x20) : 0;
+	size_t len = comma ? (size_t)(comma - rest->data) : rest->len;
+	char letter = len ? (char)(rest->data[0] | 0x20) : 0;
 
 	if (len < 2 || letter < 'a' || letter > 'z' || rest->data[1] != '=')
 		return BROKEN;
@@ -39,7 +39,7 @@ enum result attribute_take(struct slice *rest, char name, struct slice *value)
 bool attributes_are_well_formed(struct slice rest)
 {
 	struct slice value;
-	char         name;
+	char name;
 
 	while (rest.len > 0) {
 		if (attribute_next(&rest, &name, &value) != OK)
@@ -103,9 +103,9 @@ void gs2_append_binding(struct buffer *out, char flag, struct slice channel_data
 }
 
 enum result scram_proof_mask(const uint8_t stored_key[SCRAM_KEY_LEN], struct slice auth_message,
-                             const uint8_t in[SCRAM_KEY_LEN], uint8_t out[SCRAM_KEY_LEN])
+			     const uint8_t in[SCRAM_KEY_LEN], uint8_t out[SCRAM_KEY_LEN])
 {
-	uint8_t     signature[SCRAM_KEY_LEN];
+	uint8_t signature[SCRAM_KEY_LEN];
 	enum result result = digest_hmac(stored_key, auth_message, signature);
 
 	for (size_t i = 0; result == OK && i < sizeof(signature); i++)
