@@ -187,7 +187,7 @@ check-unit: $(UNIT_debug) ## unit tests of every module
 
 check-asan: $(UNIT_asan) $(if $(MAIN),build/asan/pgcarwash) ## unit and wire tests under ASan and UBSan
 	$(Q)tests/run_programs.sh $(UNIT_asan) \
-		$(if $(wildcard tests/wire/run.sh),PGCARWASH=build/asan/pgcarwash:tests/wire/run.sh)
+		$(if $(and $(MAIN),$(wildcard tests/wire/run.sh)),PGCARWASH=build/asan/pgcarwash:tests/wire/run.sh)
 
 check-wire: $(test_daemon) ## wire scripts: fake client, fake server, exact bytes
 	$(call script,tests/wire/run.sh,$(test_daemon))
