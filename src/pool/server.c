@@ -334,11 +334,12 @@ static void server_on_task(struct loop_task *task)
 {
 	struct server  *server = CONTAINER_OF(task, struct server, task);
 	struct borrower borrower = server->borrower;
+	bool            told = server->told_fatal || server_is_mid_message(server);
 
 	forget_creditors(server);
 	server->borrower = (struct borrower){ NULL, NULL };
 	server_let_go(server);
-	borrower.events->on_lost(borrower.ctx, server->lost, server->told_fatal);
+	borrower.events->on_lost(borrower.ctx, server->lost, told);
 }
 
 void server_free(struct server *server)
