@@ -329,16 +329,22 @@ void server_let_go(struct server *server)
 	loop_reap(server->pool->pools->loop, &server->task);
 }
 
+bool server_is_mid_message(const struct server *server)
+{
+	return server->pump.body_left > 0 && server->pump.body_to != NULL;
+}
+
 /* The end of the turn in which a lent server was closed. */
 static void server_on_task(struct loop_task *task)
 {
 	struct server  *server = CONTAINER_OF(task, struct server, task);
 	struct borrower borrower = server->borrower;
+	bool            told = server->told_fatal || server_is_mid_message(server);
 
 	forget_creditors(server);
 	server->borrower = (struct borrower){ NULL, NULL };
 	server_let_go(server);
-	borrower.events->on_lost(borrower.ctx, server->lost, server->told_fatal);
+	borrower.events->on_lost(borrower.ctx, server->lost, told);
 }
 
 void server_free(struct server *server)

@@ -197,6 +197,15 @@ static enum pump_step carry_out(struct hand *hand, const struct message *message
 	return is_interrupted(hand) ? PUMP_MOVE : PUMP_ON;
 }
 
+/* The server talks nonsense: what made sense before it still goes to the client. */
+static enum pump_step give_up(struct hand *hand, enum ending why)
+{
+	flush_run(hand);
+	if (hand->server->lend_number == hand->lend_number)
+		server_close(hand->server, why, NULL);
+	return PUMP_MOVE;
+}
+
 static enum pump_step next_message(struct hand *hand)
 {
 	struct server      *server = hand->server;
@@ -210,7 +219,7 @@ static enum pump_step next_message(struct hand *hand)
 
 	switch (frame_next(rest, SIDE_SERVER, &limits, &message, &need)) {
 	case AGAIN: stream_expect(server->stream, need); return PUMP_WAIT;
-	case BROKEN: server_close(server, END_SERVER_BAD_HEADER, NULL); return PUMP_MOVE;
+	case BROKEN: return give_up(hand, END_SERVER_BAD_HEADER);
 	case OK: break;
 	}
 	/* A row that is not all here. */
@@ -220,10 +229,8 @@ static enum pump_step next_message(struct hand *hand)
 		return is_interrupted(hand) ? PUMP_MOVE : PUMP_ON;
 	}
 	reply = backend_reply(&server->backend, &message);
-	if (reply.action == REPLY_BROKEN) {
-		server_close(server, END_SERVER_PROTOCOL, NULL);
-		return PUMP_MOVE;
-	}
+	if (reply.action == REPLY_BROKEN)
+		return give_up(hand, END_SERVER_PROTOCOL);
 	return carry_out(hand, &message, &reply);
 }
 

@@ -119,9 +119,6 @@ static void begin_challenge(struct session *session)
 		.keyring = pools_keyring(roster->pools),
 	};
 
-	/* Whoever asks for a database that is not there is asked for a password like anybody. */
-	if (session->service == NULL && session->database == NULL)
-		setup.secret = NULL;
 	if (setup.secret == NULL)
 		setup.example = users_example(pools_users(roster->pools), roster->mock_key, user);
 	random_bytes(random, sizeof(random));

@@ -133,7 +133,8 @@ static void write_ending(struct session *session, enum ending why, const char *i
 	struct buffer            out = BUFFER_EMPTY;
 	const char              *text = instead ? instead : row->text;
 
-	if (row->severity[0] == '\0' || session->told || session->stream == NULL)
+	if (row->severity[0] == '\0' || session->told ||
+	    (session->server != NULL && server_is_mid_message(session->server)))
 		return;
 	notice_write(&out, 'E',
 	             &(struct notice_view){ .severity = slice_of(row->severity),
