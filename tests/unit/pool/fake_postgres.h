@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "auth/derivation.h"
+#include "auth/keyring.h"
 #include "auth/md5.h"
 #include "auth/scram_server.h"
 #include "base/buffer.h"
@@ -176,6 +177,8 @@ static inline void fake_scram(struct fake_connection *connection, struct slice b
 		connection->scram = scram_server_new(&verifier, SCRAM_NO_CHANNEL);
 		CHECK(sasl_read_initial(body, &mechanism, &data) == OK);
 		CHECK(scram_server_first(connection->scram, mechanism, data, nonce, &reply) == OK);
+		if (test_failed)
+			puts(scram_server_reason(connection->scram));
 		sasl_write_request(&out, AUTH_REQUEST_SASL_CONTINUE, buffer_slice(&reply));
 		fake_send(connection, &out);
 	} else if (scram_server_final(connection->scram, body, &reply, &keys) == OK) {
