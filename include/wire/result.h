@@ -42,6 +42,9 @@ struct result_column {
 /* format: 0 text, 1 binary, the same for all columns. */
 void   result_write_columns(struct buffer *out, const struct result_column *columns,
                             unsigned count, int format);
+/* The same with a format for each column; formats NULL: all text. */
+void   result_write_columns_each(struct buffer *out, const struct result_column *columns,
+                                 unsigned count, const int16_t *formats);
 /* One DataRow: begin, a value or null for each column, end. Values in the announced format. */
 size_t result_write_row_begin(struct buffer *out, unsigned count);
 void   result_write_value(struct buffer *out, struct slice value);

@@ -25,6 +25,7 @@ void base64_append(struct buffer *out, const uint8_t *data, size_t len)
 		*to++ = left > 1 ? alphabet[bits >> 6 & 63] : '=';
 		*to++ = left > 2 ? alphabet[bits & 63] : '=';
 	}
+	out->len += BASE64_LEN(len);
 }
 
 /* The value of a character, or -1. Keys pass through here: no table lookup by secret bytes. */

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "pool/server.h"
+#include "wire/notice.h"
 
 /* The client's own code goes on from the end-of-turn queue, not inside the server's callback. */
 static void go_on(struct session *session)
@@ -82,10 +83,12 @@ static void on_retry(void *ctx)
 
 static void on_refused(void *ctx, struct slice error)
 {
-	struct session *session = ctx;
+	struct session    *session = ctx;
+	struct notice_view view = { 0 };
 
-	(void)error;
-	session_end(session, END_BAD_PARAMETER, NULL);
+	if (notice_read(error, &view) != OK)
+		view.message = SLICE_NONE;
+	session_end_detailed(session, END_BAD_PARAMETER, NULL, view.message);
 }
 
 static void on_room(void *ctx)

@@ -126,18 +126,20 @@ void session_give_back(struct session *session)
 	pool_give_back(server, mid_message);
 }
 
-static void write_ending(struct session *session, enum ending why, const char *detail)
+static void write_ending(struct session *session, enum ending why, const char *instead,
+                         struct slice detail)
 {
 	const struct ending_row *row = ending_row(why);
 	struct buffer            out = BUFFER_EMPTY;
-	const char              *text = detail ? detail : row->text;
+	const char              *text = instead ? instead : row->text;
 
 	if (row->severity[0] == '\0' || session->told || session->stream == NULL)
 		return;
 	notice_write(&out, 'E',
 	             &(struct notice_view){ .severity = slice_of(row->severity),
 	                                    .sqlstate = slice_of(row->sqlstate),
-	                                    .message = slice_of(text) });
+	                                    .message = slice_of(text),
+	                                    .detail = detail });
 	if (!out.failed && stream_write(session->stream, buffer_slice(&out)) != OK)
 		log_debug("the last error could not be sent");
 	buffer_release(&out);
@@ -170,7 +172,7 @@ static void reap(struct loop_task *task)
 	mem_free(session);
 }
 
-static void log_closing(struct session *session, enum ending why, const char *detail)
+static void log_closing(struct session *session, enum ending why, const char *instead)
 {
 	struct span age = moment_between(session->connected, loop_now(session->roster->loop));
 
@@ -179,17 +181,23 @@ static void log_closing(struct session *session, enum ending why, const char *de
 	    (why == END_CLIENT_EOF && stream_bytes_in(session->stream) == 0))
 		return;
 	log_line(LEVEL_LOG, session_prefix(session), "closing because: %s (age=%llds)",
-	         detail ? detail : ending_row(why)->text, (long long)(age.us / 1000000));
+	         instead ? instead : ending_row(why)->text, (long long)(age.us / 1000000));
 }
 
-void session_end(struct session *session, enum ending why, const char *detail)
+void session_end(struct session *session, enum ending why, const char *instead)
+{
+	session_end_detailed(session, why, instead, SLICE_NONE);
+}
+
+void session_end_detailed(struct session *session, enum ending why, const char *instead,
+                          struct slice detail)
 {
 	struct roster *roster = session->roster;
 
 	if (session_is_leaving(session))
 		return;
-	write_ending(session, why, detail);
-	log_closing(session, why, detail);
+	write_ending(session, why, instead, detail);
+	log_closing(session, why, instead);
 	pool_withdraw(&session->waiter);
 	cancel_forget(session);
 	session_give_back(session);

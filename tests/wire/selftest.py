@@ -37,6 +37,8 @@ A: >cut 3 Q("abc")
 S1: < raw("Q\0\0")
 A: rest
 S1: < hex(00 08 61 62 63 00)
+S1: > N(NOTICE 00000 a) 1 2 Z(I) Z(T)
+A: < ... 2 ... Z(T)
 S1: hold
 A: > d(@30000000)
 A: stuck
@@ -57,7 +59,7 @@ S2: accept
 S2: < startup(3.2 user=x ...)
 S2: shut
 C: eof
-S2: eof
+S2: gone
 C: reset
 listen quiet 10
 wait 10
@@ -86,6 +88,8 @@ BAD = [
     ("A: login S1\nS1: hold\nA: > d(@30000000)\nA: sent", "still not taken"),
     ("A: login S1\nB: connect\nB: > S\nwait 50", "there is a new connection"),
     ("A: login S1\nB: connect\nB: > S\nlisten quiet", "there is a new connection"),
+    ("A: login S1\nS1: gone", "expected the connection to be closed"),
+    ("A: login S1\nS1: > 1 2\nA: < ... 3", "A expected 3.*and got  nothing"),
     ("S1: accept", "nobody connects"),
     ("A: login S1\nB: connect\nB: > cancel(A wrong)\nK: accept\nK: < cancel(S1)", "that is  cancel"),
     ("B: connect\nB: > startup(user=x)\nS1: accept\nS1: < startup(user=y ...)", "that is  startup"),

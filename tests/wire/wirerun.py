@@ -269,6 +269,11 @@ class Player:
                 actor.name, actor.describe_input()))
         actor.eof_seen = True
 
+    def do_gone(self, actor, _):
+        if not self.stage.pump(lambda: actor.eof, TIMEOUT):
+            raise Failure("%s expected the connection to be closed" % actor.name)
+        actor.close()
+
     def do_sent(self, actor, _):
         if not self.stage.pump(lambda: not actor.output, TIMEOUT):
             raise Failure("%s: %d bytes are still not taken" % (actor.name, len(actor.output)))

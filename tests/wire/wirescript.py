@@ -141,7 +141,7 @@ class Scanner:
 MESSAGE_VERBS = {">", "<", ">tiny", ">cut", "<together"}
 OPTION_VERBS = {
     "connect", "login", "welcome", "accept", "quiet", "eof", "close", "reset", "shut", "hold",
-    "resume", "stuck", "sent", "rest",
+    "resume", "stuck", "sent", "rest", "gone",
 }
 DAEMON_VERBS = {"wait", "signal", "log", "listen"}
 
