@@ -75,7 +75,9 @@ static const struct stream_limits fake_limits = { 65536, 1 << 24, 1 << 20, 1 << 
 
 static inline void fake_send(struct fake_connection *connection, struct buffer *out)
 {
-	CHECK(!out->failed && stream_write(connection->stream, buffer_slice(out)) == OK);
+	/* Without memory, which tests take away, it keeps silent. */
+	if (!out->failed)
+		(void)!stream_write(connection->stream, buffer_slice(out));
 	buffer_release(out);
 }
 
@@ -177,8 +179,6 @@ static inline void fake_scram(struct fake_connection *connection, struct slice b
 		connection->scram = scram_server_new(&verifier, SCRAM_NO_CHANNEL);
 		CHECK(sasl_read_initial(body, &mechanism, &data) == OK);
 		CHECK(scram_server_first(connection->scram, mechanism, data, nonce, &reply) == OK);
-		if (test_failed)
-			puts(scram_server_reason(connection->scram));
 		sasl_write_request(&out, AUTH_REQUEST_SASL_CONTINUE, buffer_slice(&reply));
 		fake_send(connection, &out);
 	} else if (scram_server_final(connection->scram, body, &reply, &keys) == OK) {
@@ -287,6 +287,8 @@ static inline bool fake_query(struct fake_connection *connection, struct slice b
 
 	CHECK(query_read_query(body, &text) == OK);
 	copy = mem_copy_text(text.data, text.len);
+	if (!copy)
+		return true;
 	buffer_append_format(&fake->log, "%s%u:%s", fake->log.len ? " " : "", connection->number,
 	                     copy);
 	if (strcmp(copy, "DIE") == 0) {
@@ -444,9 +446,16 @@ static inline void fake_accept(void *ctx, int fd, const struct address *peer)
 	struct fake_connection *connection = mem_alloc_zero(sizeof(*connection));
 
 	(void)peer;
+	if (!connection) {
+		close(fd);
+		return;
+	}
 	connection->fake = fake;
-	list_append(&fake->connections, &connection->node);
 	connection->stream = stream_new(fake->loop, fd, &fake_limits, &fake_events, connection);
+	if (connection->stream)
+		list_append(&fake->connections, &connection->node);
+	else
+		mem_free(connection);
 }
 
 /* ---- life ---- */

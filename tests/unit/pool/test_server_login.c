@@ -270,13 +270,13 @@ TEST(no_allocation_that_fails_does_harm)
 		struct visitor visitor;
 
 		mem_fail_at(0);
-		world_init(&world, "server_login_retry = 0",
+		world_init(&world, "server_login_retry = 0.01\nserver_connect_timeout = 0.1",
 		           "db = host=DIR user=boss password=secret connect_query=HELLO");
 		world.fake.login = FAKE_MD5;
 		visitor_init(&visitor, &world, "db", "alice");
 		mem_fail_at(nth);
 		(void)!visitor_ask(&visitor);
-		for (int i = 0; i < 500 && !visitor.server && !visitor.refused; i++)
+		for (int i = 0; i < 1000 && !visitor.server && !visitor.refused; i++)
 			world_spin(&world, 1);
 		CHECK(visitor.server || visitor.refused);
 		visitor_release(&visitor);
