@@ -6,7 +6,8 @@
 
 static bool is_blank(char c)
 {
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v' || c == ';';
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v' ||
+	       c == ';';
 }
 
 static struct slice drop_front(struct slice text, size_t n)
@@ -26,7 +27,7 @@ static struct slice skip_line_comment(struct slice text)
 static struct slice skip_block_comment(struct slice text)
 {
 	unsigned depth = 0;
-	size_t   i = 0;
+	size_t i = 0;
 
 	while (i + 1 < text.len) {
 		if (text.data[i] == '/' && text.data[i + 1] == '*') {
