@@ -25,7 +25,7 @@ void timer_init(struct timer *timer, struct loop *loop, void (*on_due)(void *ctx
 void timer_release(struct timer *timer);
 /*
  * Arms for due, replacing an earlier deadline; a past one comes in the next turn. on_due comes
- * from the loop, at due or up to a few milliseconds later, with the timer disarmed.
+ * from the loop, at due or up to a millisecond later, with the timer disarmed.
  * Moving a deadline further away costs no more than a store: the timer wakes at the old time
  * and goes on waiting. The same for disarming and arming again.
  */

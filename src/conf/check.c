@@ -32,7 +32,7 @@ bool is_reserved_database(struct slice name)
 void check_errors(const struct settings *settings, struct complaints *complaints)
 {
 	if (!*settings->listen_addr && !*settings->unix_socket_dir)
-		COMPLAIN_ABOUT(settings, complaints, COMPLAINT_ERROR, "listen_addr",
+		COMPLAIN_ABOUT(settings, complaints, COMPLAINT_ERROR, "unix_socket_dir",
 			       "nowhere to listen: listen_addr and unix_socket_dir are both empty");
 	if (*settings->unix_socket_group && !*settings->unix_socket_dir)
 		COMPLAIN_ABOUT(settings, complaints, COMPLAINT_ERROR, "unix_socket_group",

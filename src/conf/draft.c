@@ -35,6 +35,7 @@ struct draft {
 	struct complaints *complaints;
 	enum draft_section section;
 	bool main_seen;
+	bool failed;	  /* no memory: entries may be half made */
 	const char *file; /* the last place's, in the arena */
 	struct entries databases, users, peers;
 	struct buffer value, why;
@@ -48,6 +49,8 @@ static const struct {
 	{ "databases", SECTION_DATABASES }, { "users", SECTION_USERS },
 	{ "peers", SECTION_PEERS },
 };
+
+#define VALUE_LEN_MAX 65536 /* as ini.c's lines */
 
 static const char no_memory[] = "out of memory";
 
@@ -102,8 +105,10 @@ static void complain(struct draft *draft, struct ini_place place, const char *te
 	complaints_add(draft->complaints, COMPLAINT_ERROR, place.file, place.line, "%s", text);
 }
 
+/* Always false. */
 static bool out_of_memory(struct draft *draft, struct ini_place place)
 {
+	draft->failed = true;
 	complain(draft, place, no_memory);
 	return false;
 }
@@ -364,17 +369,16 @@ static void add_peer(struct draft *draft, struct ini_place place, struct slice n
 
 /* ---- what ini.c calls ---- */
 
-/* The place with a file name that lasts as long as the settings. */
-static struct ini_place keep_place(struct draft *draft, struct ini_place place)
+/* Gives place a file name that lasts as long as the settings; false without memory. */
+static bool keep_place(struct draft *draft, struct ini_place *place)
 {
-	if (!draft->file || strcmp(draft->file, place.file) != 0)
+	if (!draft->file || strcmp(draft->file, place->file) != 0)
 		draft->file =
-			arena_copy_text(draft->settings->private->arena, slice_of(place.file));
+			arena_copy_text(draft->settings->private->arena, slice_of(place->file));
 	if (!draft->file)
-		out_of_memory(draft, place);
-	else
-		place.file = draft->file;
-	return place;
+		return out_of_memory(draft, *place);
+	place->file = draft->file;
+	return true;
 }
 
 static void on_section(void *context, struct ini_place place, struct slice name)
@@ -411,7 +415,8 @@ static void on_value(void *context, struct ini_place place, struct slice section
 	struct draft *draft = context;
 
 	(void)section;
-	place = keep_place(draft, place);
+	if (!keep_place(draft, &place))
+		return;
 	if (draft->section == SECTION_NONE)
 		complain(draft, place, "a setting before the first section header");
 	else if (handlers[draft->section])
@@ -433,6 +438,11 @@ struct draft *draft_new(struct settings *settings, struct complaints *complaints
 		return NULL;
 	draft->settings = settings;
 	draft->complaints = complaints;
+	/* as large as any value: growing would leave copies of a password behind */
+	if (!buffer_reserve(&draft->value, VALUE_LEN_MAX)) {
+		mem_free(draft);
+		return NULL;
+	}
 	entries_init(&draft->databases, sizeof(struct database_settings));
 	entries_init(&draft->users, sizeof(struct user_settings));
 	entries_init(&draft->peers, sizeof(struct peer_settings));
@@ -480,6 +490,8 @@ enum result draft_finish(struct draft *draft)
 {
 	struct settings *settings = draft->settings;
 
+	if (draft->failed)
+		return BROKEN;
 	settings->databases = hand_over(draft, &draft->databases, compare_databases);
 	settings->users = hand_over(draft, &draft->users, compare_users);
 	settings->peers = hand_over(draft, &draft->peers, compare_peers);

@@ -371,6 +371,10 @@ static void reader_init(struct ini_reader *reader, const struct ini_handler *han
 	memset(reader, 0, sizeof(*reader));
 	reader->handler = handler;
 	reader->complaints = complaints;
+	/* as large as they may get, so that growing leaves no copy of a password behind */
+	reader->failed = !buffer_reserve(&reader->encoded, 3 * LINE_LEN_MAX) ||
+			 !buffer_reserve(&reader->received, 3 * LINE_LEN_MAX + 1) ||
+			 !buffer_reserve(&reader->value, LINE_LEN_MAX);
 }
 
 static void reader_release(struct ini_reader *reader)
@@ -398,11 +402,13 @@ enum result ini_read(const char *path, const struct ini_handler *handler,
 		     struct complaints *complaints)
 {
 	struct ini_reader reader;
-	enum result result = BROKEN;
+	enum result result;
 
 	reader_init(&reader, handler, complaints);
 	reader.may_include = true;
-	if (file_open(&reader, path) == OK || reader.failed)
+	if (!reader.failed && file_open(&reader, path) != OK && !reader.failed)
+		result = BROKEN; /* and said so */
+	else
 		result = reader_run(&reader, path);
 	reader_release(&reader);
 	return result;
@@ -418,7 +424,7 @@ enum result ini_read_text(const char *name, struct slice text, const struct ini_
 	reader.files[0].path = mem_copy_text(name, strlen(name));
 	reader.files[0].rest = text;
 	reader.open = reader.files[0].path != NULL;
-	reader.failed = reader.files[0].path == NULL;
+	reader.failed |= reader.files[0].path == NULL;
 	result = reader_run(&reader, name);
 	reader_release(&reader);
 	return result;

@@ -212,17 +212,6 @@ const struct settings *settings_ref(const struct settings *settings)
 	return settings;
 }
 
-static void wipe_secrets(const struct option_table *table, const void *entry)
-{
-	for (size_t i = 0; i < table->count; i++) {
-		const struct option *row = &table->rows[i];
-		const char *const *secret = option_field_of(row, entry);
-
-		if (row->type == OPTION_SECRET && *secret)
-			explicit_bzero((char *)*secret, strlen(*secret));
-	}
-}
-
 void settings_unref(const struct settings *settings)
 {
 	if (!settings)
@@ -230,13 +219,8 @@ void settings_unref(const struct settings *settings)
 	assert(settings->private->references > 0);
 	if (--settings->private->references > 0)
 		return;
-	for (size_t i = 0; i < settings->database_count; i++)
-		wipe_secrets(&option_database, &settings->databases[i]);
-	if (settings->fallback_database)
-		wipe_secrets(&option_database, settings->fallback_database);
-	if (settings->auth_file_text.len > 0)
-		explicit_bzero((char *)settings->auth_file_text.data, settings->auth_file_text.len);
-	arena_free(settings->private->arena);
+	/* passwords, the contents of auth_file, and earlier copies of them */
+	arena_free_secret(settings->private->arena);
 }
 
 /* ---- looking up ---- */

@@ -86,11 +86,23 @@ static void ring_run(struct list_node *ring)
 
 /* ---- life ---- */
 
+/* What libevent and its resolver have to say goes where everything else goes. */
+static void on_libevent_log(int severity, const char *text)
+{
+	switch (severity) {
+	case EVENT_LOG_ERR: log_error("libevent: %s", text); break;
+	case EVENT_LOG_WARN: log_warning("libevent: %s", text); break;
+	case EVENT_LOG_MSG: log_info("libevent: %s", text); break;
+	default: break;
+	}
+}
+
 static struct event_base *base_new(void)
 {
 	struct event_config *config = event_config_new();
 	struct event_base *base = NULL;
 
+	event_set_log_callback(on_libevent_log);
 	if (!config)
 		return NULL;
 	/* Edge triggering and early close are what streams are built on: epoll only. */

@@ -39,13 +39,14 @@ struct slab *loop_streams(struct loop *loop);
 /* Counts the turns; two calls in one turn give the same. */
 uint64_t loop_turn_number(const struct loop *loop);
 
-/* ---- timers: a pairing heap ordered by wake-up time, and one libevent timer ---- */
+/* ---- timers: a pairing heap ordered by wake-up time, and one timerfd ---- */
 
 struct timers {
-	struct timer *first;	/* the earliest to wake; NULL: none */
-	struct event alarm;	/* always pending, so that moving it cannot fail */
-	struct moment alarm_at; /* when it will ring */
+	struct timer *first; /* the earliest to wake; NULL: none */
 	struct loop *loop;
+	int fd;
+	struct event alarm;	/* of the fd */
+	struct moment alarm_at; /* when it will ring; never: it is not set */
 };
 
 enum result timers_init(struct timers *timers, struct loop *loop) MUST_USE;

@@ -210,7 +210,8 @@ static void receive_once(struct stream *stream)
 
 static bool may_receive(struct stream *stream)
 {
-	if (stream->closed || stream->ended || stream->paused || !stream->edge)
+	/* What is to be shown again comes before more of it and before the end. */
+	if (stream->closed || stream->ended || stream->paused || stream->show || !stream->edge)
 		return false;
 	stream->overfull = stream->view_len >= stream->limits->in_max;
 	return !stream->overfull;
@@ -283,8 +284,12 @@ static void run_attend(struct loop_task *task)
 		tell_end(stream, stream->error);
 		return;
 	}
-	if (stream->show && !stream->paused && stream->view_len > 0)
+	if (stream->paused)
+		return;
+	if (stream->show && stream->view_len > 0)
 		tell_input(stream, false);
+	else
+		stream->show = false;
 	stream_receive(stream);
 }
 

@@ -1,6 +1,10 @@
 /*
- * Deadlines: an intrusive pairing heap ordered by when each timer wakes, and one libevent timer
- * for the earliest. Owned by the loop (struct timers), used by everybody who waits.
+ * Deadlines: an intrusive pairing heap ordered by when each timer wakes, and one timerfd that
+ * rings for the earliest. Owned by the loop (struct timers), used by everybody who waits.
+ *
+ * A timerfd and not a libevent timer: with one pending, every epoll_wait gets a timeout and
+ * reads the clock twice for it (0.1 us a turn, 2 % of a relayed message); the timerfd costs a
+ * system call only when the earliest deadline changes, which laziness makes rare.
  *
  * Nearly every deadline is moved or given up before it comes, so a timer stays in the heap at
  * its old place (wakes) while its owner changes due at will; only an earlier due moves it.
@@ -9,11 +13,16 @@
 #include "net/timer.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
+#include "base/log.h"
 #include "net/net_internal.h"
 
-/* The alarm is always pending; with nothing to wait for it rings for nothing this often. */
-#define ALARM_FAR_US ((int64_t)3600 * 1000000)
+/* The alarm rings on full milliseconds, so that deadlines close together share a wake-up. */
+#define ALARM_GRID_US 1000
 
 /* ---- the heap: child = first child, next = next sibling, prev = elder sibling or parent ---- */
 
@@ -96,27 +105,22 @@ static void heap_remove(struct timers *timers, struct timer *timer)
 
 /* ---- the alarm ---- */
 
-/* Rings at the moment wanted; adding a pending timer again only moves it and cannot fail. */
-static void alarm_set(struct timers *timers, struct moment at)
-{
-	int64_t us = at.us - loop_now(timers->loop).us;
-	struct timeval interval;
-
-	if (us < 0)
-		us = 0;
-	if (us > ALARM_FAR_US)
-		us = ALARM_FAR_US;
-	interval.tv_sec = us / 1000000;
-	interval.tv_usec = us % 1000000;
-	timers->alarm_at = at;
-	event_add(&timers->alarm, &interval);
-}
-
+/* Rings at the first deadline unless it will ring before that anyway. */
 static void alarm_follow(struct timers *timers)
 {
-	struct moment far = moment_after(loop_now(timers->loop), (struct span){ ALARM_FAR_US });
+	struct itimerspec when = { 0 };
+	int64_t us;
 
-	alarm_set(timers, timers->first ? timers->first->wakes : far);
+	if (!timers->first)
+		return;
+	us = (timers->first->wakes.us + ALARM_GRID_US - 1) / ALARM_GRID_US * ALARM_GRID_US;
+	if (!moment_is_never(timers->alarm_at) && timers->alarm_at.us <= us)
+		return;
+	when.it_value.tv_sec = us / 1000000;
+	when.it_value.tv_nsec = us % 1000000 * 1000;
+	if (timerfd_settime(timers->fd, TFD_TIMER_ABSTIME, &when, NULL) < 0)
+		log_error("cannot set the timer: %s", strerror(errno));
+	timers->alarm_at.us = us;
 }
 
 /* One timer whose time to wake has come. */
@@ -140,6 +144,7 @@ static void on_alarm(evutil_socket_t fd, short what, void *ctx)
 
 	(void)fd;
 	(void)what;
+	timers->alarm_at = MOMENT_NEVER;
 	while (timers->first && moment_reached(timers->first->wakes, now))
 		timer_wake(timers, timers->first, now);
 	alarm_follow(timers);
@@ -147,20 +152,26 @@ static void on_alarm(evutil_socket_t fd, short what, void *ctx)
 
 enum result timers_init(struct timers *timers, struct loop *loop)
 {
-	struct timeval far = { .tv_sec = ALARM_FAR_US / 1000000 };
-
 	timers->loop = loop;
 	timers->first = NULL;
-	timers->alarm_at = moment_after(loop_now(loop), (struct span){ ALARM_FAR_US });
-	if (event_assign(&timers->alarm, loop_base(loop), -1, EV_PERSIST, on_alarm, timers) < 0)
+	timers->alarm_at = MOMENT_NEVER;
+	timers->fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (timers->fd < 0)
 		return BROKEN;
-	return event_add(&timers->alarm, &far) < 0 ? BROKEN : OK;
+	/* Edge triggered: setting it anew is enough, it need not be read. */
+	if (event_assign(&timers->alarm, loop_base(loop), timers->fd, EV_READ | EV_ET | EV_PERSIST,
+			 on_alarm, timers) == 0 &&
+	    event_add(&timers->alarm, NULL) == 0)
+		return OK;
+	close(timers->fd);
+	return BROKEN;
 }
 
 void timers_release(struct timers *timers)
 {
 	assert(!timers->first);
 	event_del(&timers->alarm);
+	close(timers->fd);
 }
 
 /* ---- the timer ---- */
@@ -191,8 +202,7 @@ void timer_arm(struct timer *timer, struct moment due)
 	/* A callback that arms for the past again and again must not keep the turn from ending. */
 	now = loop_now(timer->loop);
 	heap_put(timers, timer, due.us > now.us ? due : (struct moment){ now.us + 1 });
-	if (timers->first->wakes.us < timers->alarm_at.us)
-		alarm_set(timers, timers->first->wakes);
+	alarm_follow(timers);
 }
 
 void timer_arm_in(struct timer *timer, struct span span)

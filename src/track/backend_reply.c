@@ -329,6 +329,39 @@ static void on_copy_in(struct backend *backend)
 		backend->batch_open = true;
 }
 
+/* Replaces *set by the set with one more pair. */
+static enum result put(const struct varset **set, struct slice name, struct slice value)
+{
+	const struct varset *more = varset_with(*set, name, value);
+
+	if (more == NULL)
+		return BROKEN;
+	varset_unref(*set);
+	*set = more;
+	return OK;
+}
+
+/*
+ * Our SETs are done. What the server reports for a setting, or went on having because the value
+ * meant the same ("ISO" where it has "ISO, MDY"), is how the value is spelled: both sides keep
+ * that, so that the difference is not found again with the next client.
+ */
+static enum result adopt_reported(struct backend *backend, const struct debt *debt)
+{
+	struct slice name, value;
+	unsigned     index = 0;
+
+	while (varset_next(debt->had, &index, &name, &value)) {
+		if (!varset_tracked_by(backend->has, name) ||
+		    slice_equal(varset_value(backend->has, name), value))
+			continue;
+		if (put(&backend->has, name, value) != OK ||
+		    (debt->creditor != NULL && put(&debt->creditor->wants, name, value) != OK))
+			return BROKEN;
+	}
+	return OK;
+}
+
 static struct reply on_ready(struct backend *backend, struct reply reply,
                              const struct message *message)
 {
@@ -361,6 +394,9 @@ static struct reply on_asynchronous(struct backend *backend, const struct messag
 			return broken();
 		if (reply.creditor != NULL &&
 		    conversation_note_parameter(reply.creditor, name, value, &changed) != OK)
+			return broken();
+		if (head != NULL && head->had != NULL && varset_tracked_by(head->had, name) &&
+		    put(&head->had, name, value) != OK)
 			return broken();
 		/* Our own SET says nothing new to the client but how the server spells the value. */
 		if (head != NULL && head->had != NULL && !changed)
@@ -406,6 +442,9 @@ static struct reply on_answer(struct backend *backend, const struct message *mes
 	case 'W': backend->copy = COPY_BOTH; break;
 	default: break;
 	}
+	if (message->type == 'Z' && head->had != NULL &&
+	    adopt_reported(backend, head) != OK)
+		return broken();
 	if (rule->settles & kind) {
 		settle(backend);
 		if (message->type == 'Z')

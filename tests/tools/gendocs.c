@@ -35,8 +35,23 @@ static void finish(FILE *out)
 	}
 }
 
-/* Writes text in lines of at most 92 columns, each behind head. */
-static void wrap(FILE *out, const char *head, const char *text)
+/* Writes len bytes; where escape is set, so that Markdown takes them as they are. */
+static size_t write_word(FILE *out, const char *word, size_t len, bool escape)
+{
+	size_t written = len;
+
+	for (size_t i = 0; i < len; i++) {
+		if (escape && strchr("*<", word[i])) {
+			fputc('\\', out);
+			written++;
+		}
+		fputc(word[i], out);
+	}
+	return written;
+}
+
+/* Writes text in lines of about 92 columns, each behind head. */
+static void wrap(FILE *out, const char *head, const char *text, bool escape)
 {
 	size_t column = 0;
 
@@ -51,7 +66,7 @@ static void wrap(FILE *out, const char *head, const char *text)
 			column = (size_t)fprintf(out, "%s", head);
 		else
 			column += (size_t)fprintf(out, " ");
-		column += fwrite(text, 1, len, out);
+		column += write_word(out, text, len, escape);
 		text += len;
 		text += strspn(text, " ");
 	}
@@ -134,7 +149,7 @@ static void write_row(FILE *out, const struct option *option, bool global)
 		abort();
 	fprintf(out, "*%.*s.*\n\n", (int)facts.len, facts.data);
 	buffer_release(&facts);
-	wrap(out, "", option->help);
+	wrap(out, "", option->help, true);
 	fputc('\n', out);
 }
 
@@ -275,7 +290,7 @@ static const char example_head[] =
 static void write_example_row(FILE *out, const struct option *option)
 {
 	fputc('\n', out);
-	wrap(out, ";; ", option->help);
+	wrap(out, ";; ", option->help, false);
 	if (option->flags & OPTION_NO_EFFECT)
 		fputs(";; No effect yet.\n", out);
 	if (!(option->flags & OPTION_RELOADABLE))

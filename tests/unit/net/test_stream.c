@@ -165,6 +165,25 @@ TEST(pause_in_on_input_with_bytes_left)
 	owner_free(owner);
 }
 
+TEST(consuming_between_resume_and_the_end_of_the_turn)
+{
+	struct owner *owner = owner_new(unix_pair, &limits);
+
+	owner->leave = 2;
+	say(owner, "abcd");
+	turn(owner->loop);
+	stream_pause(owner->stream);
+	stream_resume(owner->stream);
+	stream_consume(owner->stream, 2);
+	turn(owner->loop);
+	CHECK_INT_EQ(owner->inputs, 1);
+	owner->leave = 0;
+	say(owner, "ef");
+	turn(owner->loop);
+	CHECK_GOT(owner, "abef");
+	owner_free(owner);
+}
+
 TEST(much_input_is_taken_over_several_turns)
 {
 	struct stream_limits small = limits;
