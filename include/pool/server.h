@@ -54,8 +54,8 @@ struct borrower_events {
 	/* The server's out-buffer has room again after server_is_full. */
 	void (*on_room)(void *ctx);
 	/*
-	 * The server is lost. told: the client can be told nothing any more: the server's own FATAL
-	 * ErrorResponse was passed on already, or a message broke off half-way. The server is gone; it is not to be given back.
+	 * The server is lost. told: the client is to be told nothing: the server's own FATAL
+	 * ErrorResponse was passed on already, or a message was cut off in the middle. The server is gone; it is not to be given back.
 	 */
 	void (*on_lost)(void *ctx, enum ending why, bool told);
 	/* No cancel is aimed at the server any more (server_has_cancel says false). May be NULL. */
@@ -75,10 +75,10 @@ bool        server_is_full(const struct server *server);
 /* The client is slow: read no more from the server until resumed. */
 void server_pause(struct server *server);
 void server_resume(struct server *server);
-/* True while a message flows to the client and is not all there: nothing may come in between. */
-bool server_is_mid_message(const struct server *server);
 /* True while a cancel aimed at it is not settled: nothing new may be sent to it. */
 bool server_has_cancel(const struct server *server);
+/* True while the borrower got only the beginning of a message: nothing may be said between. */
+bool server_is_mid_message(const struct server *server);
 
 struct pool      *server_pool(const struct server *server);
 enum server_state server_state(const struct server *server);

@@ -329,11 +329,6 @@ void server_let_go(struct server *server)
 	loop_reap(server->pool->pools->loop, &server->task);
 }
 
-bool server_is_mid_message(const struct server *server)
-{
-	return server->pump.body_left > 0 && server->pump.body_to != NULL;
-}
-
 /* The end of the turn in which a lent server was closed. */
 static void server_on_task(struct loop_task *task)
 {

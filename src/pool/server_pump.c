@@ -94,6 +94,11 @@ static void settle_bytes(struct hand *hand)
 	hand->input = stream_input(server->stream);
 }
 
+bool server_is_mid_message(const struct server *server)
+{
+	return server->pump.body_left > 0 && server->pump.body_to != NULL;
+}
+
 static enum pump_step take_body(struct hand *hand)
 {
 	struct pump *pump = &hand->server->pump;
@@ -197,11 +202,11 @@ static enum pump_step carry_out(struct hand *hand, const struct message *message
 	return is_interrupted(hand) ? PUMP_MOVE : PUMP_ON;
 }
 
-/* The server talks nonsense: what made sense before it still goes to the client. */
-static enum pump_step give_up(struct hand *hand, enum ending why)
+/* What came before the nonsense is still the client's. */
+static enum pump_step break_off(struct hand *hand, enum ending why)
 {
 	flush_run(hand);
-	if (hand->server->lend_number == hand->lend_number)
+	if (!is_interrupted(hand))
 		server_close(hand->server, why, NULL);
 	return PUMP_MOVE;
 }
@@ -219,7 +224,7 @@ static enum pump_step next_message(struct hand *hand)
 
 	switch (frame_next(rest, SIDE_SERVER, &limits, &message, &need)) {
 	case AGAIN: stream_expect(server->stream, need); return PUMP_WAIT;
-	case BROKEN: return give_up(hand, END_SERVER_BAD_HEADER);
+	case BROKEN: return break_off(hand, END_SERVER_BAD_HEADER);
 	case OK: break;
 	}
 	/* A row that is not all here. */
@@ -230,7 +235,7 @@ static enum pump_step next_message(struct hand *hand)
 	}
 	reply = backend_reply(&server->backend, &message);
 	if (reply.action == REPLY_BROKEN)
-		return give_up(hand, END_SERVER_PROTOCOL);
+		return break_off(hand, END_SERVER_PROTOCOL);
 	return carry_out(hand, &message, &reply);
 }
 
