@@ -12,7 +12,7 @@
 #include "wire/writer.h"
 
 enum result backend_init(struct backend *backend, struct varset_store *varsets,
-                         unsigned prepared_max)
+			 unsigned prepared_max)
 {
 	*backend = (struct backend){ .status = 'I', .prepared_max = prepared_max };
 	ledger_init(&backend->ledger);

@@ -13,11 +13,11 @@
 #include "wire/writer.h"
 
 #define BIT(kind) (1u << (kind))
-#define RESULTS   (BIT(DEBT_QUERY) | BIT(DEBT_EXECUTE))
-#define ENDS      (BIT(DEBT_QUERY) | BIT(DEBT_FUNCTION) | BIT(DEBT_SYNC))
+#define RESULTS	  (BIT(DEBT_QUERY) | BIT(DEBT_EXECUTE))
+#define ENDS	  (BIT(DEBT_QUERY) | BIT(DEBT_FUNCTION) | BIT(DEBT_SYNC))
 
 struct reply_rule {
-	char     type;
+	char type;
 	unsigned belongs; /* kinds of debt it may be an answer to */
 	unsigned settles; /* kinds it is the whole answer to */
 };
@@ -88,7 +88,8 @@ void backend_advance_flushed(struct backend *backend)
 {
 	unsigned due = 0;
 
-	for (unsigned i = 0; i < backend->ledger.len && is_ours(ledger_at(&backend->ledger, i)); i++) {
+	for (unsigned i = 0; i < backend->ledger.len && is_ours(ledger_at(&backend->ledger, i));
+	     i++) {
 		if (ledger_at(&backend->ledger, i)->kind == DEBT_FLUSH)
 			due = i + 1;
 	}
@@ -145,9 +146,11 @@ static void undo(struct backend *backend, struct debt *debt, bool failed)
 {
 	if (debt->kind == DEBT_PARSE && debt->prepared != NULL)
 		prepared_set_remove(backend->prepared, debt->prepared);
-	/* Without memory to note it the copy is taken for gone; preparing it again closes it first. */
+	/* Without memory to note it the copy is taken for gone; preparing it again closes it first.
+	 */
 	if (debt->kind == DEBT_CLOSE && debt->prepared != NULL &&
-	    prepared_set_add(backend->prepared, debt->prepared, debt->generation, debt->number) != OK)
+	    prepared_set_add(backend->prepared, debt->prepared, debt->generation, debt->number) !=
+		    OK)
 		backend->prepared_unsure = true;
 	undo_names(debt);
 	if (debt->sets_unnamed)
@@ -163,7 +166,7 @@ static void undo(struct backend *backend, struct debt *debt, bool failed)
 static void skip_to_sync(struct backend *backend)
 {
 	struct ledger *ledger = &backend->ledger;
-	unsigned       end = 0;
+	unsigned end = 0;
 
 	while (end < ledger->len && ledger_at(ledger, end)->kind != DEBT_SYNC)
 		end++;
@@ -190,8 +193,8 @@ static bool is_outdated_plan(const struct notice_view *view)
 static bool may_retry(struct backend *backend, unsigned place)
 {
 	struct ledger *ledger = &backend->ledger;
-	struct debt   *last = ledger_at(ledger, ledger->len - 1);
-	bool           learns = false;
+	struct debt *last = ledger_at(ledger, ledger->len - 1);
+	bool learns = false;
 
 	if (!backend->recording || backend->told || backend->retried || backend->status != 'I' ||
 	    last->kind != DEBT_SYNC || last->creditor == NULL)
@@ -199,7 +202,8 @@ static bool may_retry(struct backend *backend, unsigned place)
 	for (unsigned i = 0; i + 1 < ledger->len; i++) {
 		struct debt *debt = ledger_at(ledger, i);
 
-		if (debt->kind == DEBT_SYNC || debt->kind == DEBT_QUERY || debt->kind == DEBT_FUNCTION)
+		if (debt->kind == DEBT_SYNC || debt->kind == DEBT_QUERY ||
+		    debt->kind == DEBT_FUNCTION)
 			return false;
 		if (debt->kind == (i < place ? DEBT_PARSE : DEBT_DESCRIBE))
 			learns = true;
@@ -209,7 +213,7 @@ static bool may_retry(struct backend *backend, unsigned place)
 
 static struct reply retry(struct backend *backend)
 {
-	struct ledger       *ledger = &backend->ledger;
+	struct ledger *ledger = &backend->ledger;
 	struct conversation *creditor = ledger_at(ledger, ledger->len - 1)->creditor;
 
 	for (unsigned i = ledger->len - 1; i > 0; i--)
@@ -253,11 +257,11 @@ static struct reply error_for_ours(struct backend *backend, struct debt *head, s
 
 static struct reply on_error(struct backend *backend, const struct message *message)
 {
-	struct reply       reply = { .action = REPLY_FORWARD, .creditor = backend->lent_to };
+	struct reply reply = { .action = REPLY_FORWARD, .creditor = backend->lent_to };
 	struct notice_view view = { 0 };
-	unsigned           place;
-	struct debt       *head = real_head(backend, &place);
-	bool               outdated;
+	unsigned place;
+	struct debt *head = real_head(backend, &place);
+	bool outdated;
 
 	if (message_is_whole(message) && notice_read(message->body, &view) != OK)
 		return broken();
@@ -310,7 +314,7 @@ static void on_tag(struct backend *backend, const struct debt *head, const struc
 static void on_copy_in(struct backend *backend)
 {
 	struct ledger *ledger = &backend->ledger;
-	bool           sync_left = false;
+	bool sync_left = false;
 
 	backend->copy = COPY_IN;
 	while (ledger->len > 1 && backend->copy == COPY_IN) {
@@ -363,7 +367,7 @@ static enum result adopt_reported(struct backend *backend, const struct debt *de
 }
 
 static struct reply on_ready(struct backend *backend, struct reply reply,
-                             const struct message *message)
+			     const struct message *message)
 {
 	if (result_read_ready(message->body, &backend->status) != OK)
 		return broken();
@@ -378,11 +382,11 @@ static struct reply on_ready(struct backend *backend, struct reply reply,
 /* ParameterStatus, NoticeResponse, NotificationResponse: at any time, no answer to anything. */
 static struct reply on_asynchronous(struct backend *backend, const struct message *message)
 {
-	unsigned     place;
+	unsigned place;
 	struct debt *head = real_head(backend, &place);
 	struct reply reply = { .action = REPLY_FORWARD, .creditor = backend->lent_to };
 	struct slice name, value;
-	bool         changed = true;
+	bool changed = true;
 
 	if (head != NULL && head->creditor == NULL)
 		reply.creditor = NULL;
@@ -416,10 +420,10 @@ static bool is_stray_ready(const struct backend *backend, const struct message *
 static struct reply on_answer(struct backend *backend, const struct message *message)
 {
 	const struct reply_rule *rule = find_rule(message->type);
-	struct reply             reply = { .action = REPLY_FORWARD };
-	struct debt             *head;
-	unsigned                 kind;
-	size_t                   ahead;
+	struct reply reply = { .action = REPLY_FORWARD };
+	struct debt *head;
+	unsigned kind;
+	size_t ahead;
 
 	backend_advance(backend);
 	ahead = backend->own.len;

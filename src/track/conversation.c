@@ -63,7 +63,7 @@ void conversation_set_unnamed(struct conversation *conversation, struct statemen
 }
 
 enum result conversation_note_parameter(struct conversation *conversation, struct slice name,
-                                        struct slice value, bool *changed)
+					struct slice value, bool *changed)
 {
 	const struct varset *wants;
 
@@ -87,7 +87,7 @@ enum result conversation_note_parameter(struct conversation *conversation, struc
  * nothing.
  */
 bool conversation_needs_server(const struct conversation *conversation,
-                               const struct message *message)
+			       const struct message *message)
 {
 	switch (message->type) {
 	case 'X':
@@ -99,8 +99,8 @@ bool conversation_needs_server(const struct conversation *conversation,
 	}
 }
 
-bool conversation_must_wait(const struct conversation *conversation,
-                            const struct backend *backend, const struct message *message)
+bool conversation_must_wait(const struct conversation *conversation, const struct backend *backend,
+			    const struct message *message)
 {
 	if (!conversation->tracks_statements || backend->doubts == 0)
 		return false;
@@ -115,7 +115,7 @@ bool conversation_must_wait(const struct conversation *conversation,
 
 /* Writes the SETs as one simple query, so that all of them or none take effect. */
 static enum result write_settings(struct conversation *conversation, struct backend *backend,
-                                  struct slice sql, struct buffer *out)
+				  struct slice sql, struct buffer *out)
 {
 	struct debt *debt = ledger_owe(&backend->ledger, DEBT_QUERY);
 
@@ -131,17 +131,18 @@ static enum result write_settings(struct conversation *conversation, struct back
 }
 
 enum result conversation_align(struct conversation *conversation, struct backend *backend,
-                               struct buffer *out)
+			       struct buffer *out)
 {
 	struct buffer sql = BUFFER_EMPTY;
-	enum result   result = OK;
+	enum result result = OK;
 
 	backend->lent_to = conversation;
 	if (backend->has == conversation->wants)
 		return OK;
 	if (varset_diff(backend->has, conversation->wants, &sql) > 0) {
-		result = sql.failed ? BROKEN
-		                    : write_settings(conversation, backend, buffer_slice(&sql), out);
+		result = sql.failed
+				 ? BROKEN
+				 : write_settings(conversation, backend, buffer_slice(&sql), out);
 	} else {
 		/* They differ in spelling only: the server's is the canonical one. */
 		varset_unref(conversation->wants);
@@ -152,7 +153,7 @@ enum result conversation_align(struct conversation *conversation, struct backend
 }
 
 void conversation_replay(struct conversation *conversation, struct backend *backend,
-                         struct buffer *requests)
+			 struct buffer *requests)
 {
 	(void)conversation;
 	*requests = backend->replay;
@@ -163,9 +164,9 @@ void conversation_replay(struct conversation *conversation, struct backend *back
 static void write_error(struct buffer *out, const char *sqlstate, const char *message)
 {
 	notice_write(out, 'E',
-	             &(struct notice_view){ .severity = SLICE_LITERAL("ERROR"),
-	                                    .sqlstate = slice_of(sqlstate),
-	                                    .message = slice_of(message) });
+		     &(struct notice_view){ .severity = SLICE_LITERAL("ERROR"),
+					    .sqlstate = slice_of(sqlstate),
+					    .message = slice_of(message) });
 }
 
 struct buffer *error_instead(const char *sqlstate, const char *message)
@@ -183,7 +184,7 @@ struct buffer *error_instead(const char *sqlstate, const char *message)
 }
 
 bool conversation_cancel_waiting(struct conversation *conversation, const struct message *message,
-                                 struct buffer *answer)
+				 struct buffer *answer)
 {
 	if (!conversation_needs_server(conversation, message))
 		return false;

@@ -45,7 +45,7 @@ static struct step behind_ours(struct backend *backend, struct step step)
 }
 
 static struct debt *owe(struct conversation *conversation, struct backend *backend,
-                        enum debt_kind kind, enum debt_fate fate)
+			enum debt_kind kind, enum debt_fate fate)
 {
 	struct debt *debt = ledger_owe(&backend->ledger, kind);
 
@@ -57,7 +57,7 @@ static struct debt *owe(struct conversation *conversation, struct backend *backe
 }
 
 static struct step owe_and_forward(struct conversation *conversation, struct backend *backend,
-                                   enum debt_kind kind)
+				   enum debt_kind kind)
 {
 	return owe(conversation, backend, kind, FATE_FORWARD) ? forward() : end(END_NO_MEMORY);
 }
@@ -71,7 +71,7 @@ static void mark_may_drop(struct backend *backend, struct debt *debt)
 
 /* The client's unnamed statement becomes statement (taken, may be NULL), undone with debt. */
 static void swap_unnamed(struct conversation *conversation, struct debt *debt,
-                         struct statement *statement)
+			 struct statement *statement)
 {
 	debt->swaps_unnamed = true;
 	debt->unnamed = conversation->unnamed;
@@ -81,10 +81,10 @@ static void swap_unnamed(struct conversation *conversation, struct debt *debt,
 
 /* Takes statement out of the server: Close in front of the client's message. */
 static enum result write_close(struct conversation *conversation, struct backend *backend,
-                               struct statement *statement)
+			       struct statement *statement)
 {
-	char         name[STATEMENT_NAME_MAX];
-	uint32_t     generation = 0;
+	char name[STATEMENT_NAME_MAX];
+	uint32_t generation = 0;
 	struct debt *debt = owe(conversation, backend, DEBT_CLOSE, FATE_SWALLOW);
 
 	if (debt == NULL)
@@ -101,7 +101,8 @@ static enum result write_close(struct conversation *conversation, struct backend
 static enum result make_room(struct conversation *conversation, struct backend *backend)
 {
 	while (prepared_set_count(backend->prepared) >= backend->prepared_max) {
-		if (write_close(conversation, backend, prepared_set_oldest(backend->prepared)) != OK)
+		if (write_close(conversation, backend, prepared_set_oldest(backend->prepared)) !=
+		    OK)
 			return BROKEN;
 	}
 	return OK;
@@ -113,7 +114,8 @@ static enum copy copy_on(struct backend *backend, struct statement *statement)
 {
 	uint32_t generation;
 
-	if (backend->prepared == NULL || !prepared_set_use(backend->prepared, statement, &generation))
+	if (backend->prepared == NULL ||
+	    !prepared_set_use(backend->prepared, statement, &generation))
 		return COPY_MISSING;
 	return generation == statement_generation(statement) ? COPY_FRESH : COPY_STALE;
 }
@@ -138,9 +140,9 @@ static bool is_unconfirmed(struct backend *backend, struct statement *statement)
 
 /* Sends Parse for a shared statement; its debt has this fate. NULL without memory. */
 static struct debt *write_parse(struct conversation *conversation, struct backend *backend,
-                                struct statement *statement, enum debt_fate fate)
+				struct statement *statement, enum debt_fate fate)
 {
-	char         name[STATEMENT_NAME_MAX];
+	char name[STATEMENT_NAME_MAX];
 	struct debt *debt;
 
 	if (backend->prepared == NULL)
@@ -153,13 +155,12 @@ static struct debt *write_parse(struct conversation *conversation, struct backen
 	if (make_room(conversation, backend) != OK)
 		return NULL;
 	debt = owe(conversation, backend, DEBT_PARSE, fate);
-	if (debt == NULL ||
-	    prepared_set_add(backend->prepared, statement, statement_generation(statement),
-	                     debt->number) != OK)
+	if (debt == NULL || prepared_set_add(backend->prepared, statement,
+					     statement_generation(statement), debt->number) != OK)
 		return NULL;
 	debt->prepared = statement_ref(statement);
 	query_write_parse(&backend->before, statement_name(statement, name),
-	                  statement_signature(statement));
+			  statement_signature(statement));
 	backend->parses++;
 	return debt;
 }
@@ -170,7 +171,7 @@ static struct debt *write_parse(struct conversation *conversation, struct backen
  * error is replaced by the right one.
  */
 static struct debt *write_failing(struct conversation *conversation, struct backend *backend,
-                                  const char *sqlstate, const char *message)
+				  const char *sqlstate, const char *message)
 {
 	struct debt *debt = owe(conversation, backend, DEBT_DESCRIBE, FATE_REPLACE);
 
@@ -184,13 +185,13 @@ static struct debt *write_failing(struct conversation *conversation, struct back
 }
 
 static struct step refuse_duplicate(struct conversation *conversation, struct backend *backend,
-                                    struct slice name)
+				    struct slice name)
 {
 	struct buffer message = BUFFER_EMPTY;
-	struct debt  *debt = NULL;
+	struct debt *debt = NULL;
 
 	buffer_append_format(&message, "prepared statement \"%.*s\" already exists", (int)name.len,
-	                     name.data);
+			     name.data);
 	buffer_append(&message, "", 1);
 	if (!message.failed)
 		debt = write_failing(conversation, backend, "42P05", message.data);
@@ -200,9 +201,9 @@ static struct step refuse_duplicate(struct conversation *conversation, struct ba
 
 /* A statement too long to keep stays on this server under the client's own name. */
 static struct step parse_on_server(struct conversation *conversation, struct backend *backend,
-                                   const struct message *message)
+				   const struct message *message)
 {
-	const char  *name_end = memchr(message->body.data, '\0', message->body.len);
+	const char *name_end = memchr(message->body.data, '\0', message->body.len);
 	struct slice name;
 	struct debt *debt;
 
@@ -228,7 +229,7 @@ static struct step parse_on_server(struct conversation *conversation, struct bac
 }
 
 static struct step parse_unnamed(struct conversation *conversation, struct backend *backend,
-                                 struct statement *statement)
+				 struct statement *statement)
 {
 	struct debt *debt = owe(conversation, backend, DEBT_PARSE, FATE_FORWARD);
 
@@ -244,13 +245,13 @@ static struct step parse_unnamed(struct conversation *conversation, struct backe
 }
 
 static struct step parse_named(struct conversation *conversation, struct backend *backend,
-                               struct slice name, struct statement *statement)
+			       struct slice name, struct statement *statement)
 {
-	enum copy    copy = copy_on(backend, statement);
+	enum copy copy = copy_on(backend, statement);
 	struct debt *debt;
 	/* In a failed transaction PostgreSQL refuses to parse, so it must be asked. */
 	bool again = copy == COPY_FRESH &&
-	             (backend->status == 'E' || is_unconfirmed(backend, statement));
+		     (backend->status == 'E' || is_unconfirmed(backend, statement));
 
 	if (again && write_close(conversation, backend, statement) != OK)
 		return end(END_NO_MEMORY);
@@ -258,19 +259,18 @@ static struct step parse_named(struct conversation *conversation, struct backend
 		debt = write_parse(conversation, backend, statement, FATE_FORWARD);
 	else
 		debt = owe(conversation, backend, DEBT_PARSE, FATE_OWN);
-	if (debt == NULL ||
-	    names_add(&conversation->names, name, statement, debt->number) == NULL)
+	if (debt == NULL || names_add(&conversation->names, name, statement, debt->number) == NULL)
 		return end(END_NO_MEMORY);
 	debt->named = true;
 	return behind_ours(backend, drop());
 }
 
 static struct step on_parse(struct conversation *conversation, struct backend *backend,
-                            const struct message *message)
+			    const struct message *message)
 {
 	struct parse_view view;
 	struct statement *statement;
-	struct step       step;
+	struct step step;
 
 	if (!conversation->tracks_statements)
 		return owe_and_forward(conversation, backend, DEBT_PARSE);
@@ -302,7 +302,7 @@ static enum result bring_unnamed(struct conversation *conversation, struct backe
 	    (conversation->unnamed != NULL && backend->unnamed == conversation->unnamed))
 		return OK;
 	debt = owe(conversation, backend, conversation->unnamed ? DEBT_PARSE : DEBT_CLOSE,
-	           FATE_SWALLOW);
+		   FATE_SWALLOW);
 	if (debt == NULL)
 		return BROKEN;
 	if (conversation->unnamed == NULL) {
@@ -312,8 +312,7 @@ static enum result bring_unnamed(struct conversation *conversation, struct backe
 	}
 	backend_set_unnamed(backend, statement_ref(conversation->unnamed));
 	debt->sets_unnamed = true;
-	query_write_parse(&backend->before, SLICE_NONE,
-	                  statement_signature(conversation->unnamed));
+	query_write_parse(&backend->before, SLICE_NONE, statement_signature(conversation->unnamed));
 	backend->parses++;
 	return OK;
 }
@@ -323,16 +322,16 @@ static enum result bring_unnamed(struct conversation *conversation, struct backe
  * than the statement gets the error PostgreSQL would give; see may_retry in backend_reply.c.
  */
 static enum result bring_named(struct conversation *conversation, struct backend *backend,
-                               struct binding *binding)
+			       struct binding *binding)
 {
 	struct statement *statement = binding->statement;
-	struct debt      *debt;
+	struct debt *debt;
 
 	if (backend->retried)
 		binding->generation = statement_generation(statement);
 	if (binding->generation != statement_generation(statement)) {
 		debt = write_failing(conversation, backend, "0A000",
-		                     "cached plan must not change result type");
+				     "cached plan must not change result type");
 		if (debt == NULL)
 			return BROKEN;
 		debt->outdated = true;
@@ -349,12 +348,11 @@ static enum result bring_named(struct conversation *conversation, struct backend
  * carry our name instead of the client's.
  */
 static struct debt *use_statement(struct conversation *conversation, struct backend *backend,
-                                  struct slice name, enum debt_kind kind,
-                                  struct binding **binding)
+				  struct slice name, enum debt_kind kind, struct binding **binding)
 {
 	struct binding *found = name.len ? names_find(&conversation->names, name) : NULL;
-	struct debt    *debt;
-	enum result     result = OK;
+	struct debt *debt;
+	enum result result = OK;
 
 	*binding = NULL;
 	if (found != NULL && found->statement != NULL) {
@@ -377,12 +375,12 @@ static struct debt *use_statement(struct conversation *conversation, struct back
 }
 
 static struct step on_bind(struct conversation *conversation, struct backend *backend,
-                           const struct message *message)
+			   const struct message *message)
 {
 	struct bind_view view;
-	struct binding  *binding;
-	char             name[STATEMENT_NAME_MAX];
-	struct step      step = forward();
+	struct binding *binding;
+	char name[STATEMENT_NAME_MAX];
+	struct step step = forward();
 
 	if (!conversation->tracks_statements)
 		return owe_and_forward(conversation, backend, DEBT_BIND);
@@ -392,18 +390,18 @@ static struct step on_bind(struct conversation *conversation, struct backend *ba
 		return end(END_NO_MEMORY);
 	if (binding != NULL) {
 		query_write_bind_head(&backend->before, &view, message->len,
-		                      statement_name(binding->statement, name));
+				      statement_name(binding->statement, name));
 		step.skip = MESSAGE_HEADER_LEN + view.head_len;
 	}
 	return behind_ours(backend, step);
 }
 
 static struct step on_describe(struct conversation *conversation, struct backend *backend,
-                               const struct message *message)
+			       const struct message *message)
 {
 	struct target_view view;
-	struct binding    *binding;
-	char               name[STATEMENT_NAME_MAX];
+	struct binding *binding;
+	char name[STATEMENT_NAME_MAX];
 
 	if (!conversation->tracks_statements)
 		return owe_and_forward(conversation, backend, DEBT_DESCRIBE);
@@ -421,10 +419,11 @@ static struct step on_describe(struct conversation *conversation, struct backend
 
 /* The server keeps a shared statement for the next client; only the client's name goes. */
 static struct step close_named(struct conversation *conversation, struct backend *backend,
-                               struct binding *binding)
+			       struct binding *binding)
 {
-	bool         shared = binding->statement != NULL;
-	struct debt *debt = owe(conversation, backend, DEBT_CLOSE, shared ? FATE_OWN : FATE_FORWARD);
+	bool shared = binding->statement != NULL;
+	struct debt *debt =
+		owe(conversation, backend, DEBT_CLOSE, shared ? FATE_OWN : FATE_FORWARD);
 
 	if (debt == NULL)
 		return end(END_NO_MEMORY);
@@ -437,11 +436,11 @@ static struct step close_named(struct conversation *conversation, struct backend
 }
 
 static struct step on_close(struct conversation *conversation, struct backend *backend,
-                            const struct message *message)
+			    const struct message *message)
 {
 	struct target_view view;
-	struct binding    *binding;
-	struct debt       *debt;
+	struct binding *binding;
+	struct debt *debt;
 
 	if (!conversation->tracks_statements)
 		return owe_and_forward(conversation, backend, DEBT_CLOSE);
@@ -473,7 +472,7 @@ static struct step on_execute(struct conversation *conversation, struct backend 
 
 /* A simple Query destroys the unnamed statement (PostgreSQL docs, "Extended Query"). */
 static struct step on_query(struct conversation *conversation, struct backend *backend,
-                            const struct message *message)
+			    const struct message *message)
 {
 	struct debt *debt = owe(conversation, backend, DEBT_QUERY, FATE_FORWARD);
 
@@ -580,7 +579,7 @@ static struct step without_server(struct conversation *conversation, const struc
 }
 
 static struct step with_server(struct conversation *conversation, struct backend *backend,
-                               const struct message *message)
+			       const struct message *message)
 {
 	switch (message->type) {
 	case 'Q': return on_query(conversation, backend, message);
@@ -603,7 +602,7 @@ static struct step with_server(struct conversation *conversation, struct backend
 }
 
 struct step conversation_request(struct conversation *conversation, struct backend *backend,
-                                 const struct message *message)
+				 const struct message *message)
 {
 	struct step step;
 
@@ -612,9 +611,10 @@ struct step conversation_request(struct conversation *conversation, struct backe
 	/* After an error the server reads nothing but Sync (and Terminate). */
 	if (backend->skipping && message->type != 'S' && message->type != 'X')
 		return drop();
-	/* In COPY IN anything but the copy's own messages is an error there, without other reply. */
-	if (backend->copy == COPY_IN && (is_extended(message->type) || message->type == 'Q' ||
-	                                 message->type == 'F'))
+	/* In COPY IN anything but the copy's own messages is an error there, without other reply.
+	 */
+	if (backend->copy == COPY_IN &&
+	    (is_extended(message->type) || message->type == 'Q' || message->type == 'F'))
 		return forward();
 	buffer_clear(&backend->before);
 	buffer_clear(&backend->own);

@@ -47,7 +47,7 @@ void ledger_release(struct ledger *ledger)
 
 static enum result grow(struct ledger *ledger)
 {
-	unsigned     cap = ledger->cap ? ledger->cap * 2 : FIRST_CAP;
+	unsigned cap = ledger->cap ? ledger->cap * 2 : FIRST_CAP;
 	struct debt *ring;
 
 	if (cap > MAX_CAP)

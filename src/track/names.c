@@ -25,7 +25,7 @@ struct binding *names_find(const struct names *names, struct slice name)
 }
 
 struct binding *names_add(struct names *names, struct slice name, struct statement *statement,
-                          uint64_t number)
+			  uint64_t number)
 {
 	struct binding *binding = mem_alloc(sizeof(*binding) + name.len);
 

@@ -9,14 +9,14 @@
 #include "base/map.h"
 
 struct prepared {
-	struct list_node  node; /* in by_use, oldest first */
+	struct list_node node; /* in by_use, oldest first */
 	struct statement *statement;
-	uint64_t          number;     /* of the debt whose Parse made it */
-	uint32_t          generation; /* of the statement when it was made */
+	uint64_t number;     /* of the debt whose Parse made it */
+	uint32_t generation; /* of the statement when it was made */
 };
 
 struct prepared_set {
-	struct map  by_statement; /* key: the bytes of the pointer */
+	struct map by_statement; /* key: the bytes of the pointer */
 	struct list by_use;
 };
 
@@ -74,7 +74,7 @@ bool prepared_set_use(struct prepared_set *set, struct statement *statement, uin
 }
 
 enum result prepared_set_add(struct prepared_set *set, struct statement *statement,
-                             uint32_t generation, uint64_t number)
+			     uint32_t generation, uint64_t number)
 {
 	struct prepared *entry = map_get(&set->by_statement, pointer_key(&statement));
 

@@ -17,10 +17,10 @@ struct varset_store {
 
 struct varset {
 	struct varset_store *store;
-	unsigned             refs;
-	unsigned             count; /* of pairs */
-	size_t               len;   /* of packed */
-	char                 packed[];
+	unsigned refs;
+	unsigned count; /* of pairs */
+	size_t len;	/* of packed */
+	char packed[];
 };
 
 #define NAME_MAX_LEN 64
@@ -66,7 +66,7 @@ static struct slice fold_name(struct slice name, char out[NAME_MAX_LEN])
 
 enum result varset_store_track(struct varset_store *store, struct slice name)
 {
-	char         folded[NAME_MAX_LEN];
+	char folded[NAME_MAX_LEN];
 	struct slice key = fold_name(name, folded);
 
 	if (key.len == 0 || map_get(&store->tracked, key) != NULL)
@@ -133,7 +133,7 @@ void varset_unref(const struct varset *set)
 
 /* Walks packed pairs; *offset = 0 at first. */
 static bool next_pair(const struct varset *set, size_t *offset, struct slice *name,
-                      struct slice *value)
+		      struct slice *value)
 {
 	if (*offset >= set->len)
 		return false;
@@ -147,7 +147,7 @@ static bool next_pair(const struct varset *set, size_t *offset, struct slice *na
 static int compare_names(struct slice a, struct slice b)
 {
 	size_t len = a.len < b.len ? a.len : b.len;
-	int    order = strncasecmp(a.data, b.data, len);
+	int order = strncasecmp(a.data, b.data, len);
 
 	if (order != 0)
 		return order;
@@ -164,12 +164,12 @@ static void append_pair(struct buffer *packed, struct slice name, struct slice v
 
 const struct varset *varset_with(const struct varset *set, struct slice name, struct slice value)
 {
-	struct buffer        packed = BUFFER_EMPTY;
+	struct buffer packed = BUFFER_EMPTY;
 	const struct varset *result = NULL;
-	struct slice         old_name, old_value;
-	size_t               offset = 0;
-	unsigned             count = 0;
-	bool                 placed = value.data == NULL;
+	struct slice old_name, old_value;
+	size_t offset = 0;
+	unsigned count = 0;
+	bool placed = value.data == NULL;
 
 	while (next_pair(set, &offset, &old_name, &old_value)) {
 		int order = compare_names(old_name, name);
@@ -197,7 +197,7 @@ const struct varset *varset_with(const struct varset *set, struct slice name, st
 struct slice varset_value(const struct varset *set, struct slice name)
 {
 	struct slice found, value;
-	size_t       offset = 0;
+	size_t offset = 0;
 
 	while (next_pair(set, &offset, &found, &value)) {
 		if (slice_equal_nocase(found, name))
@@ -206,8 +206,7 @@ struct slice varset_value(const struct varset *set, struct slice name)
 	return SLICE_NONE;
 }
 
-bool varset_next(const struct varset *set, unsigned *index, struct slice *name,
-                 struct slice *value)
+bool varset_next(const struct varset *set, unsigned *index, struct slice *name, struct slice *value)
 {
 	size_t offset = 0;
 
@@ -243,11 +242,11 @@ static bool is_identifier_list(struct slice name)
 }
 
 static void append_quoted(struct buffer *sql, struct slice text,
-                          size_t (*quote)(struct slice, char *, size_t))
+			  size_t (*quote)(struct slice, char *, size_t))
 {
 	/* Every byte may double, with E'' and NUL around. */
 	size_t cap = 2 * text.len + 4;
-	char  *out = buffer_reserve(sql, cap);
+	char *out = buffer_reserve(sql, cap);
 
 	if (out != NULL)
 		sql->len += quote(text, out, cap);
@@ -285,8 +284,8 @@ static void append_set(struct buffer *sql, struct slice name, struct slice value
 unsigned varset_diff(const struct varset *has, const struct varset *wants, struct buffer *sql)
 {
 	struct slice name, value;
-	size_t       offset = 0;
-	unsigned     count = 0;
+	size_t offset = 0;
+	unsigned count = 0;
 
 	if (has == wants)
 		return 0;
