@@ -23,14 +23,20 @@ static unsigned logins_under_way(const struct pool *pool)
 	return pool->servers[SERVER_CONNECTING].len + pool->servers[SERVER_LOGIN].len;
 }
 
-/* Servers that will be free without our doing: logging in, or being checked or reset. */
+/*
+ * Servers that will be free without our doing: logging in, or being checked or reset. Cleaning
+ * up behind a client may take long; behind a connect_query it does not.
+ */
 static unsigned servers_coming(const struct pool *pool)
 {
 	unsigned coming = logins_under_way(pool);
 
-	LIST_EACH(&pool->servers[SERVER_TESTED], node)
-		if (CONTAINER_OF(node, struct server, node)->work != WORK_CLEAN)
+	LIST_EACH(&pool->servers[SERVER_TESTED], node) {
+		struct server *server = CONTAINER_OF(node, struct server, node);
+
+		if (server->work != WORK_CLEAN || moment_is_never(server->requested))
 			coming++;
+	}
 	return coming;
 }
 

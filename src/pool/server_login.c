@@ -334,6 +334,7 @@ enum result server_login_note(struct server *server, struct slice body)
 	set = varset_with(login->reported, name, value);
 	if (!set)
 		return BROKEN;
+	varset_unref(login->reported);
 	login->reported = set;
 	return OK;
 }

@@ -97,8 +97,6 @@ static inline void world_init(struct world *world, const char *general, const ch
 	world->resolver = resolver_new(world->loop, NULL, span_seconds(10), span_seconds(10));
 	world->statements = statement_store_new(1);
 	world->varsets = varset_store_new(2);
-	CHECK(varset_store_track(world->varsets, SLICE_LITERAL("TimeZone")) == OK);
-	CHECK(varset_store_track(world->varsets, SLICE_LITERAL("application_name")) == OK);
 	timer_init(&world->timer, world->loop, world_stop, world);
 	settings = world_load(world, general, databases);
 	options = (struct pools_options){ world->loop, world->resolver, world->statements,
@@ -315,7 +313,7 @@ static inline enum result visitor_ask(struct visitor *visitor)
 /* Asks and waits until granted. */
 static inline void visitor_get(struct visitor *visitor)
 {
-	if (visitor_ask(visitor) != OK)
+	if (visitor->waiter.pool || visitor_ask(visitor) != OK)
 		UNTIL(visitor->world, visitor->server || visitor->refused);
 }
 
