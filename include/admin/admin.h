@@ -58,6 +58,8 @@ void admin_reload(struct admin *admin, const struct settings *settings);
  * pools_watch and roster_watch, of which there is only one each.
  */
 void admin_check_waits(struct admin *admin);
+/* RESUME, by a signal: as steering_resume, and whoever waits for a pause is told. */
+const char *admin_resume(struct admin *admin);
 /* What PAUSE and its kin have done, for signals that do the same. Lives as long as admin. */
 struct steering *admin_steering(struct admin *admin);
 

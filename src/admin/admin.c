@@ -71,3 +71,14 @@ struct steering *admin_steering(struct admin *admin)
 {
 	return &admin->steering;
 }
+
+const char *admin_resume(struct admin *admin)
+{
+	const char *refusal = steering_resume(&admin->steering);
+
+	if (refusal)
+		return refusal;
+	admin->suspender = NULL;
+	waits_resumed(admin, "");
+	return NULL;
+}

@@ -180,11 +180,9 @@ enum outcome control_resume(struct request *request)
 			return reply_refuse(request, "pooler is shutting down");
 		return resume_one(request);
 	}
-	refusal = steering_resume(&admin->steering);
+	refusal = admin_resume(admin);
 	if (refusal)
 		return reply_refuse(request, "%s", refusal);
-	admin->suspender = NULL;
-	waits_resumed(admin, "");
 	return reply_done(request, "RESUME");
 }
 
