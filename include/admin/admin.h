@@ -38,14 +38,14 @@ struct admin_actions {
 };
 
 struct admin_options {
-	struct loop                *loop;
-	struct pools               *pools;
-	struct roster              *roster;
-	struct resolver            *resolver;
-	const struct settings      *settings; /* a reference is taken */
-	const struct admin_actions *actions;  /* borrowed for admin's life */
-	const char                 *product;  /* "pgcarwash 0.1.0"; a literal */
-	const char                 *version;  /* "0.1.0"; a literal */
+	struct loop *loop;
+	struct pools *pools;
+	struct roster *roster;
+	struct resolver *resolver;
+	const struct settings *settings;     /* a reference is taken */
+	const struct admin_actions *actions; /* borrowed for admin's life */
+	const char *product;		     /* "pgcarwash 0.1.0"; a literal */
+	const char *version;		     /* "0.1.0"; a literal */
 };
 /* Registers itself at the roster, and so has to live longer. NULL without memory. */
 struct admin *admin_new(const struct admin_options *options) MUST_USE;

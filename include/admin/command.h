@@ -21,44 +21,44 @@ enum command_level {
 
 /* What a command's function left behind. */
 enum outcome {
-	OUTCOME_DONE,    /* the answer is written, up to its CommandComplete */
+	OUTCOME_DONE,	 /* the answer is written, up to its CommandComplete */
 	OUTCOME_REFUSED, /* an error is written */
-	OUTCOME_WAITS,   /* the answer comes later; the session is held */
-	OUTCOME_LEAVES,  /* nothing is to be written any more */
+	OUTCOME_WAITS,	 /* the answer comes later; the session is held */
+	OUTCOME_LEAVES,	 /* nothing is to be written any more */
 };
 
 struct command {
-	const char        *name;
-	const char        *arguments; /* as a user writes them, "" when there are none */
+	const char *name;
+	const char *arguments; /* as a user writes them, "" when there are none */
 	enum command_level level;
-	const char        *help; /* prose for the manual */
+	const char *help; /* prose for the manual */
 	enum outcome (*run)(struct request *request);
 };
 
 struct show {
-	const char                 *name;
-	const char                 *help; /* prose for the manual */
+	const char *name;
+	const char *help; /* prose for the manual */
 	const struct result_column *columns;
-	unsigned                    count; /* of columns; 0: no result set */
+	unsigned count; /* of columns; 0: no result set */
 	/* Writes the rows. BROKEN without memory. */
 	enum result (*rows)(struct admin *admin, struct table *table);
 };
 
 struct command_table {
 	const struct command *rows;
-	size_t                count;
+	size_t count;
 };
 
 struct show_table {
 	const struct show *const *rows;
-	size_t             count;
+	size_t count;
 };
 
 extern const struct command_table command_table;
-extern const struct show_table    show_table;
+extern const struct show_table show_table;
 
 /* The row of this name, letter case aside, or NULL. */
 const struct command *command_find(const char *name);
-const struct show    *show_find(const char *name);
+const struct show *show_find(const char *name);
 
 #endif

@@ -17,9 +17,9 @@
  */
 
 /* With the NUL; a longer text is LINE_TOO_LONG. */
-#define LINE_VERB_MAX    16
+#define LINE_VERB_MAX	 16
 #define LINE_SUBJECT_MAX 64
-#define LINE_VALUE_MAX   256
+#define LINE_VALUE_MAX	 256
 
 enum line_shape {
 	LINE_EMPTY,    /* nothing but blanks and perhaps one ; */
@@ -34,26 +34,26 @@ enum line_shape {
 /* What a driver's statement does to the visit, beyond being answered. */
 enum courtesy_effect {
 	COURTESY_NOTHING,
-	COURTESY_BEGIN,      /* a transaction block begins, as far as the driver can see */
-	COURTESY_END,        /* and ends */
+	COURTESY_BEGIN,	     /* a transaction block begins, as far as the driver can see */
+	COURTESY_END,	     /* and ends */
 	COURTESY_IGNORED,    /* answered with the notice "SET ignored" */
 	COURTESY_DISCARD,    /* forgets all prepared statements */
 	COURTESY_DEALLOCATE, /* forgets the one in subject, or all when there is none */
 };
 
 struct courtesy {
-	const char          *words; /* what the text begins with, one blank between */
-	const char          *tag;   /* of the CommandComplete */
+	const char *words; /* what the text begins with, one blank between */
+	const char *tag;   /* of the CommandComplete */
 	enum courtesy_effect effect;
 };
 
 struct line {
-	enum line_shape        shape;
+	enum line_shape shape;
 	const struct courtesy *courtesy; /* LINE_COURTESY only */
-	bool                   has_subject;
-	char                   verb[LINE_VERB_MAX]; /* as written, like the two below */
-	char                   subject[LINE_SUBJECT_MAX];
-	char                   value[LINE_VALUE_MAX]; /* without its quotes */
+	bool has_subject;
+	char verb[LINE_VERB_MAX]; /* as written, like the two below */
+	char subject[LINE_SUBJECT_MAX];
+	char value[LINE_VALUE_MAX]; /* without its quotes */
 };
 
 /* Reads text; *line says all there is to say, bad texts included. */

@@ -19,16 +19,16 @@ enum steering_state {
 };
 
 struct steering {
-	enum steering_state         state;
-	bool                        shutting_down;
-	struct pools               *pools;
-	struct roster              *roster;
+	enum steering_state state;
+	bool shutting_down;
+	struct pools *pools;
+	struct roster *roster;
 	const struct admin_actions *actions;
 };
 
 /* All three are borrowed for its life. */
 void steering_init(struct steering *steering, struct pools *pools, struct roster *roster,
-                   const struct admin_actions *actions);
+		   const struct admin_actions *actions);
 /* Each: NULL when it is done, else the reason why it is refused (a literal). */
 const char *steering_pause(struct steering *steering);
 const char *steering_suspend(struct steering *steering);

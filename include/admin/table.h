@@ -13,18 +13,18 @@
  */
 
 struct table {
-	struct buffer              *out;
+	struct buffer *out;
 	const struct result_column *columns;
-	const int16_t              *formats; /* of each column, 0 text, 1 binary; NULL: all text */
-	unsigned                    count;   /* columns */
-	unsigned                    at;      /* the column that comes next */
-	size_t                      mark;
-	uint64_t                    rows; /* written so far */
+	const int16_t *formats; /* of each column, 0 text, 1 binary; NULL: all text */
+	unsigned count;		/* columns */
+	unsigned at;		/* the column that comes next */
+	size_t mark;
+	uint64_t rows; /* written so far */
 };
 
 /* All three are borrowed for the table's life; count is the number of columns. */
 void table_init(struct table *table, struct buffer *out, const struct result_column *columns,
-                unsigned count, const int16_t *formats);
+		unsigned count, const int16_t *formats);
 /* Writes the RowDescription. */
 void table_describe(const struct table *table);
 

@@ -9,18 +9,18 @@
 
 enum task {
 	TASK_RUN,
-	TASK_CHECK,   /* read the configuration, report, leave */
+	TASK_CHECK, /* read the configuration, report, leave */
 	TASK_VERSION,
 	TASK_HELP,
 };
 
 struct arguments {
-	enum task   task;
-	bool        background;
-	bool        quiet;   /* nothing to stderr */
-	int         verbose; /* added to the setting of that name */
-	const char *user;    /* to change to; NULL: what the configuration says */
-	const char *file;    /* the configuration; NULL for TASK_VERSION and TASK_HELP */
+	enum task task;
+	bool background;
+	bool quiet;	  /* nothing to stderr */
+	int verbose;	  /* added to the setting of that name */
+	const char *user; /* to change to; NULL: what the configuration says */
+	const char *file; /* the configuration; NULL for TASK_VERSION and TASK_HELP */
 };
 
 /*
@@ -28,7 +28,7 @@ struct arguments {
  * memory of this function's own that the next call overwrites.
  */
 enum result arguments_read(int count, char **values, struct arguments *arguments,
-                           const char **why) MUST_USE;
+			   const char **why) MUST_USE;
 /* What -h prints. */
 extern const char arguments_usage[];
 

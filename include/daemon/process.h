@@ -20,7 +20,7 @@ enum result process_refuse_root(void) MUST_USE;
 /* BROKEN when path names a living process; a stale file is removed. "" is no file. */
 enum result pidfile_check(const char *path) MUST_USE;
 enum result pidfile_write(const char *path) MUST_USE;
-void        pidfile_remove(const char *path);
+void pidfile_remove(const char *path);
 
 /*
  * Goes to the background. The process that was started stays until the one in the background

@@ -187,9 +187,7 @@ enum outcome console_run(struct request *request)
 	case LINE_SET: return run_command(request);
 	case LINE_COURTESY: return run_courtesy(request);
 	case LINE_TOO_LONG: return reply_refuse(request, "bad arguments");
-	case LINE_COMMENT:
-		writer_empty(request->out, 'I');
-		return OUTCOME_DONE;
+	case LINE_COMMENT: writer_empty(request->out, 'I'); return OUTCOME_DONE;
 	case LINE_EMPTY:
 		/* The reference wants an error by simple Query; Parse with nothing is common. */
 		if (request->simple)

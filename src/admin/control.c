@@ -228,8 +228,7 @@ enum outcome control_wait_close(struct request *request)
 	struct database *database;
 
 	if (request->line->has_subject && is_console(request->line->subject))
-		return reply_refuse(request, "cannot wait in admin db: %s",
-				    request->line->subject);
+		return reply_refuse(request, "cannot wait in admin db: %s", request->line->subject);
 	if (!find_database(request, true, "wait", &database))
 		return OUTCOME_REFUSED;
 	log_command(request);

@@ -354,8 +354,7 @@ static void on_bind(struct answer *answer, const struct message *message)
 
 /* ---- Describe, Execute, Close ---- */
 
-static void describe_columns(struct answer *answer, const struct line *line,
-			     const int16_t *formats)
+static void describe_columns(struct answer *answer, const struct line *line, const int16_t *formats)
 {
 	const struct show *show = console_show(line);
 	struct table table;

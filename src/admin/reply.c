@@ -3,7 +3,6 @@
  * what these return. Every error of the console is logged as the reference logs it.
  */
 
-
 #include "admin/admin_internal.h"
 #include "base/log.h"
 #include "session/session.h"
@@ -43,10 +42,10 @@ enum outcome reply_error(struct request *request, const char *sqlstate, const ch
 
 enum outcome reply_invalid(struct request *request)
 {
-	return reply_refuse(request, "invalid command '%.*s', use SHOW HELP;",
-			    (int)(request->text.len < ERROR_TEXT_MAX ? request->text.len
-								     : ERROR_TEXT_MAX),
-			    request->text.data ? request->text.data : "");
+	return reply_refuse(
+		request, "invalid command '%.*s', use SHOW HELP;",
+		(int)(request->text.len < ERROR_TEXT_MAX ? request->text.len : ERROR_TEXT_MAX),
+		request->text.data ? request->text.data : "");
 }
 
 enum outcome reply_done(struct request *request, const char *tag)

@@ -135,8 +135,7 @@ static void put_common(struct admin *admin, struct table *table, const struct ro
 	table_pointer(table, row->link);
 	table_number(table, row->remote_pid);
 	table_text(table, row->stream ? stream_tls_info(row->stream) : "");
-	table_slice(table, row->application_name.data ? row->application_name
-						      : SLICE_LITERAL(""));
+	table_slice(table, row->application_name.data ? row->application_name : SLICE_LITERAL(""));
 	table_number(table, row->prepared);
 	table_number(table, (int64_t)row->id);
 }
@@ -264,8 +263,8 @@ static enum result active_sockets_rows(struct admin *admin, struct table *table)
 }
 
 static const struct result_column sockets_columns[] = {
-	COMMON_COLUMNS,	   INT4("recv_pos"),	INT4("pkt_pos"),   INT4("pkt_remain"),
-	INT4("send_pos"),  INT4("send_remain"), INT4("pkt_avail"), INT4("send_avail"),
+	COMMON_COLUMNS,	  INT4("recv_pos"),    INT4("pkt_pos"),	  INT4("pkt_remain"),
+	INT4("send_pos"), INT4("send_remain"), INT4("pkt_avail"), INT4("send_avail"),
 };
 
 const struct show show_sockets = {

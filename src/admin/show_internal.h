@@ -17,9 +17,18 @@ enum result users_count(const struct admin *admin, size_t *count) MUST_USE;
 /* What PostgreSQL's own SHOW says about a setting; not listed anywhere, for drivers. */
 const struct show *show_foreign_find(const char *name);
 
-#define TEXT(name)    { name, TYPE_TEXT }
-#define INT4(name)    { name, TYPE_INT4 }
-#define NUMERIC(name) { name, TYPE_NUMERIC }
+#define TEXT(name)                                                                                 \
+	{                                                                                          \
+		name, TYPE_TEXT                                                                    \
+	}
+#define INT4(name)                                                                                 \
+	{                                                                                          \
+		name, TYPE_INT4                                                                    \
+	}
+#define NUMERIC(name)                                                                              \
+	{                                                                                          \
+		name, TYPE_NUMERIC                                                                 \
+	}
 /* The columns of a struct show from an array. */
 #define COLUMNS(array) .columns = (array), .count = COUNT_OF(array)
 

@@ -40,8 +40,8 @@ static struct stats_entry **sorted_entries(struct stats *stats)
 
 	if (!entries)
 		return NULL;
-	LIST_EACH (&stats->entries, node)
-		entries[count++] = CONTAINER_OF(node, struct stats_entry, node);
+	LIST_EACH(&stats->entries, node)
+	entries[count++] = CONTAINER_OF(node, struct stats_entry, node);
 	qsort(entries, count, sizeof(*entries), by_name);
 	return entries;
 }
@@ -190,8 +190,7 @@ static enum result totals_rows(struct admin *admin, struct table *table)
 	for (unsigned i = 0; i < STATS_ITEMS; i++)
 		put_item(table, "total_", i, sum.items[i].total);
 	for (unsigned i = 0; i < STATS_ITEMS; i++)
-		put_item(table, "avg_", i,
-			 stats_average(&admin->stats, &sum, (enum stats_item)i));
+		put_item(table, "avg_", i, stats_average(&admin->stats, &sum, (enum stats_item)i));
 	return OK;
 }
 

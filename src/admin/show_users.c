@@ -15,7 +15,7 @@
 /* Names borrowed from settings and pools. */
 struct names {
 	struct slice *items;
-	size_t	      count;
+	size_t count;
 };
 
 static int by_name(const void *a, const void *b)

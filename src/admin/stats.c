@@ -36,8 +36,8 @@ static void entry_free(struct stats *stats, struct stats_entry *entry)
 
 void stats_release(struct stats *stats)
 {
-	LIST_EACH (&stats->entries, node)
-		entry_free(stats, entry_of(node));
+	LIST_EACH(&stats->entries, node)
+	entry_free(stats, entry_of(node));
 	map_release(&stats->names);
 }
 
@@ -103,8 +103,8 @@ enum result stats_refresh(struct stats *stats, const struct pools *pools)
 	const struct database *database = NULL;
 	enum result result;
 
-	LIST_EACH (&stats->entries, node)
-		entry_of(node)->seen = false;
+	LIST_EACH(&stats->entries, node)
+	entry_of(node)->seen = false;
 	result = refresh_one(stats, CONSOLE_DATABASE, &stats->console);
 	while (result == OK && (database = pools_next_database(pools, database))) {
 		struct pool_counters sum = { .queries = 0 };
@@ -114,24 +114,24 @@ enum result stats_refresh(struct stats *stats, const struct pools *pools)
 	}
 	if (result != OK)
 		return result;
-	LIST_EACH (&stats->entries, node)
-		if (!entry_of(node)->seen)
-			entry_free(stats, entry_of(node));
+	LIST_EACH(&stats->entries, node)
+	if (!entry_of(node)->seen)
+		entry_free(stats, entry_of(node));
 	return OK;
 }
 
 void stats_close_window(struct stats *stats, struct moment now)
 {
 	window_close(&stats->window, now);
-	LIST_EACH (&stats->entries, node)
-		counters_close(entry_of(node)->items, STATS_ITEMS);
+	LIST_EACH(&stats->entries, node)
+	counters_close(entry_of(node)->items, STATS_ITEMS);
 }
 
 void stats_sum(const struct stats *stats, struct stats_entry *sum)
 {
 	*sum = (struct stats_entry){ .name = NULL };
-	LIST_EACH (&stats->entries, node)
-		counters_merge(sum->items, entry_of(node)->items, STATS_ITEMS);
+	LIST_EACH(&stats->entries, node)
+	counters_merge(sum->items, entry_of(node)->items, STATS_ITEMS);
 }
 
 /* What a time is divided by. */
@@ -147,7 +147,8 @@ uint64_t stats_average(const struct stats *stats, const struct stats_entry *entr
 	switch (item) {
 	case STATS_TRANSACTION_US:
 	case STATS_QUERY_US:
-	case STATS_WAIT_US: return counter_mean(&entry->items[item], &entry->items[events_of[item]]);
+	case STATS_WAIT_US:
+		return counter_mean(&entry->items[item], &entry->items[events_of[item]]);
 	default: return counter_rate(&entry->items[item], &stats->window);
 	}
 }

@@ -36,16 +36,16 @@ enum stats_item {
 
 struct stats_entry {
 	struct list_node node; /* in stats->entries */
-	char		*name;
-	struct counter	 items[STATS_ITEMS];
-	bool		 seen; /* its database still exists */
+	char *name;
+	struct counter items[STATS_ITEMS];
+	bool seen; /* its database still exists */
 };
 
 struct stats {
-	struct map	     names; /* name -> struct stats_entry */
-	struct list	     entries;
+	struct map names; /* name -> struct stats_entry */
+	struct list entries;
 	struct pool_counters console; /* of the console's own visits */
-	struct window	     window;
+	struct window window;
 };
 
 void stats_init(struct stats *stats);

@@ -29,10 +29,9 @@ static void steering_enter(struct steering *steering, enum steering_state state)
 void steering_init(struct steering *steering, struct pools *pools, struct roster *roster,
 		   const struct admin_actions *actions)
 {
-	*steering = (struct steering){ .state = STEERING_ACTIVE,
-				       .pools = pools,
-				       .roster = roster,
-				       .actions = actions };
+	*steering = (struct steering){
+		.state = STEERING_ACTIVE, .pools = pools, .roster = roster, .actions = actions
+	};
 }
 
 const char *steering_pause(struct steering *steering)

@@ -19,11 +19,9 @@
 void table_init(struct table *table, struct buffer *out, const struct result_column *columns,
 		unsigned count, const int16_t *formats)
 {
-	*table = (struct table){ .out = out,
-				 .columns = columns,
-				 .formats = formats,
-				 .count = count,
-				 .at = count };
+	*table = (struct table){
+		.out = out, .columns = columns, .formats = formats, .count = count, .at = count
+	};
 }
 
 void table_describe(const struct table *table)
@@ -122,8 +120,8 @@ static void write_numeric(struct buffer *out, uint64_t value)
 {
 	uint8_t data[TABLE_NUMERIC_MAX];
 
-	result_write_value(out, (struct slice){ (const char *)data,
-						table_encode_numeric(value, data) });
+	result_write_value(out,
+			   (struct slice){ (const char *)data, table_encode_numeric(value, data) });
 }
 
 static int64_t cut_to_int4(int64_t value)

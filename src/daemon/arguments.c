@@ -23,14 +23,10 @@ const char arguments_usage[] =
 enum { OPTION_CHECK = 256 };
 
 static const struct option options[] = {
-	{ "daemon", no_argument, NULL, 'd' },
-	{ "quiet", no_argument, NULL, 'q' },
-	{ "verbose", no_argument, NULL, 'v' },
-	{ "user", required_argument, NULL, 'u' },
-	{ "check", no_argument, NULL, OPTION_CHECK },
-	{ "version", no_argument, NULL, 'V' },
-	{ "help", no_argument, NULL, 'h' },
-	{ NULL, 0, NULL, 0 },
+	{ "daemon", no_argument, NULL, 'd' },	      { "quiet", no_argument, NULL, 'q' },
+	{ "verbose", no_argument, NULL, 'v' },	      { "user", required_argument, NULL, 'u' },
+	{ "check", no_argument, NULL, OPTION_CHECK }, { "version", no_argument, NULL, 'V' },
+	{ "help", no_argument, NULL, 'h' },	      { NULL, 0, NULL, 0 },
 };
 
 static bool take_option(struct arguments *arguments, int option)

@@ -180,8 +180,8 @@ static enum result build(struct daemon *daemon)
 	daemon->loop = loop_new();
 	if (!daemon->loop)
 		return BROKEN;
-	daemon->resolver = resolver_new(daemon->loop, settings->resolv_conf,
-					settings->dns_max_ttl, settings->dns_nxdomain_ttl);
+	daemon->resolver = resolver_new(daemon->loop, settings->resolv_conf, settings->dns_max_ttl,
+					settings->dns_nxdomain_ttl);
 	daemon->statements = statement_store_new(seed);
 	if (!daemon->resolver || !daemon->statements || build_varsets(daemon) != OK ||
 	    build_pools(daemon) != OK || build_roster(daemon) != OK || build_admin(daemon) != OK)
@@ -193,7 +193,7 @@ static enum result build(struct daemon *daemon)
 
 struct last_turn {
 	struct loop_task task;
-	struct loop	*loop;
+	struct loop *loop;
 };
 
 static void stop_loop(struct loop_task *task)
@@ -262,6 +262,10 @@ static enum result become_a_daemon(struct daemon *daemon)
 	if (process_change_user(arguments->user ? arguments->user : settings->user) != OK ||
 	    process_refuse_root() != OK)
 		return BROKEN;
+	if (open_log(daemon, settings) != OK) {
+		log_fatal("cannot open log file \"%s\": %s", settings->logfile, strerror(errno));
+		return BROKEN;
+	}
 	if (arguments->background && !*settings->pidfile) {
 		log_fatal("daemon needs pidfile configured");
 		return BROKEN;
@@ -270,10 +274,7 @@ static enum result become_a_daemon(struct daemon *daemon)
 		return BROKEN;
 	if (arguments->background && process_go_to_background() != OK)
 		return BROKEN;
-	if (open_log(daemon, settings) != OK) {
-		log_fatal("cannot open log file \"%s\": %s", settings->logfile, strerror(errno));
-		return BROKEN;
-	}
+	daemon->in_background = arguments->background;
 	process_raise_limits(settings);
 	return OK;
 }
@@ -294,8 +295,8 @@ static enum result start(struct daemon *daemon)
 		return BROKEN;
 	}
 	if (signals_open(daemon) != OK ||
-	    listeners_open(&daemon->listeners, daemon->loop, daemon->settings, on_accept,
-			   daemon) != OK ||
+	    listeners_open(&daemon->listeners, daemon->loop, daemon->settings, on_accept, daemon) !=
+		    OK ||
 	    pidfile_write(daemon->settings->pidfile) != OK)
 		return BROKEN;
 	daemon->has_pidfile = true;

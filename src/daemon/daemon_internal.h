@@ -24,7 +24,7 @@ struct loop;
 
 struct listeners {
 	struct listener *items[LISTENERS_MAX];
-	size_t		 count;
+	size_t count;
 };
 
 enum leaving {
@@ -36,19 +36,20 @@ enum leaving {
 
 struct daemon {
 	const struct arguments *arguments;
-	const struct settings  *settings;
-	struct loop	       *loop;
-	struct resolver	       *resolver;
+	const struct settings *settings;
+	struct loop *loop;
+	struct resolver *resolver;
 	struct statement_store *statements;
-	struct varset_store    *varsets;
-	struct pools	       *pools;
-	struct roster	       *roster;
-	struct admin_actions	actions;
-	struct admin	       *admin;
-	struct listeners	listeners;
-	struct event	       *signals[SIGNALS_MAX];
-	enum leaving		leaving;
-	bool			has_pidfile;
+	struct varset_store *varsets;
+	struct pools *pools;
+	struct roster *roster;
+	struct admin_actions actions;
+	struct admin *admin;
+	struct listeners listeners;
+	struct event *signals[SIGNALS_MAX];
+	enum leaving leaving;
+	bool has_pidfile;
+	bool in_background; /* nobody reads stderr */
 };
 
 /* ---- daemon.c ---- */
@@ -68,7 +69,7 @@ enum result daemon_set(struct daemon *daemon, struct slice key, struct slice val
 /* ---- signals.c ---- */
 
 enum result signals_open(struct daemon *daemon) MUST_USE;
-void	    signals_close(struct daemon *daemon);
+void signals_close(struct daemon *daemon);
 
 /* ---- listeners.c ---- */
 
@@ -77,11 +78,11 @@ enum result listeners_open(struct listeners *listeners, struct loop *loop,
 			   const struct settings *settings,
 			   void (*on_accept)(void *ctx, int fd, const struct address *peer),
 			   void *ctx) MUST_USE;
-void	    listeners_close(struct listeners *listeners);
+void listeners_close(struct listeners *listeners);
 /* The Unix socket stays, for the console. */
-void	    listeners_close_tcp(struct listeners *listeners);
-void	    listeners_suspend(struct listeners *listeners, bool suspended);
+void listeners_close_tcp(struct listeners *listeners);
+void listeners_suspend(struct listeners *listeners, bool suspended);
 /* Options of sockets to be accepted, from newer settings. */
-void	    listeners_tune(struct listeners *listeners, const struct settings *settings);
+void listeners_tune(struct listeners *listeners, const struct settings *settings);
 
 #endif

@@ -17,13 +17,13 @@
 
 /* What opening needs to know, all the way down. */
 struct opening {
-	struct listeners	      *listeners;
-	struct loop		      *loop;
-	const struct settings	      *settings;
+	struct listeners *listeners;
+	struct loop *loop;
+	const struct settings *settings;
 	const struct listener_options *options;
 	void (*on_accept)(void *ctx, int fd, const struct address *peer);
-	void   *ctx;
-	size_t	wanted; /* TCP addresses tried */
+	void *ctx;
+	size_t wanted; /* TCP addresses tried */
 };
 
 static enum result open_one(struct opening *opening, const struct address *address,

@@ -92,6 +92,30 @@ static pid_t pidfile_read(const char *path)
 	return (pid_t)pid;
 }
 
+/* One whose parent never asks how it ended keeps its pid, and is dead all the same. */
+static bool is_zombie(pid_t pid)
+{
+	char path[32], text[128] = "";
+	const char *state;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	if (!fgets(text, sizeof(text), file))
+		text[0] = '\0';
+	fclose(file);
+	/* "pid (name) state ..."; the name may hold anything. */
+	state = strrchr(text, ')');
+	return state && state[1] == ' ' && state[2] == 'Z';
+}
+
+static bool is_alive(pid_t pid)
+{
+	return (kill(pid, 0) == 0 || errno == EPERM) && !is_zombie(pid);
+}
+
 enum result pidfile_check(const char *path)
 {
 	pid_t pid;
@@ -99,7 +123,7 @@ enum result pidfile_check(const char *path)
 	if (!*path || access(path, F_OK) != 0)
 		return OK;
 	pid = pidfile_read(path);
-	if (pid > 0 && pid != getpid() && (kill(pid, 0) == 0 || errno == EPERM)) {
+	if (pid > 0 && pid != getpid() && is_alive(pid)) {
 		log_fatal("pidfile '%s' exists, another instance running?", path);
 		return BROKEN;
 	}
@@ -224,8 +248,8 @@ static int64_t expected_servers(const struct settings *settings)
 
 void process_raise_limits(const struct settings *settings)
 {
-	int64_t expected = OWN_DESCRIPTORS + (int64_t)settings->max_client_conn +
-			   expected_servers(settings);
+	int64_t expected =
+		OWN_DESCRIPTORS + (int64_t)settings->max_client_conn + expected_servers(settings);
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
@@ -233,8 +257,8 @@ void process_raise_limits(const struct settings *settings)
 		return;
 	}
 	if (limit.rlim_cur < limit.rlim_max && limit.rlim_cur < (rlim_t)expected) {
-		limit.rlim_cur = limit.rlim_max < (rlim_t)expected ? limit.rlim_max
-								   : (rlim_t)expected;
+		limit.rlim_cur =
+			limit.rlim_max < (rlim_t)expected ? limit.rlim_max : (rlim_t)expected;
 		if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
 			log_warning("cannot raise the limit of open files: %s", strerror(errno));
 		(void)getrlimit(RLIMIT_NOFILE, &limit);

@@ -18,8 +18,8 @@ void log_complaints(const struct complaints *complaints)
 	for (size_t i = 0; i < complaints->count; i++) {
 		const struct complaint *complaint = &complaints->items[i];
 
-		log_line(complaint->severity == COMPLAINT_ERROR ? LEVEL_ERROR : LEVEL_WARNING,
-			 NULL, "%s", complaint->text);
+		log_line(complaint->severity == COMPLAINT_ERROR ? LEVEL_ERROR : LEVEL_WARNING, NULL,
+			 "%s", complaint->text);
 	}
 	if (complaints->dropped)
 		log_warning("%zu more complaints are not shown", complaints->dropped);
@@ -29,7 +29,7 @@ enum result open_log(const struct daemon *daemon, const struct settings *setting
 {
 	const struct log_target target = {
 		.file = settings->logfile,
-		.quiet = daemon->arguments->quiet || daemon->arguments->background,
+		.quiet = daemon->arguments->quiet || daemon->in_background,
 		.syslog = settings->syslog,
 		.syslog_ident = settings->syslog_ident,
 		.syslog_facility = settings->syslog_facility,

@@ -87,8 +87,8 @@ enum result signals_open(struct daemon *daemon)
 	/* A peer that is gone is told by write, not by a signal. */
 	signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; i < COUNT_OF(actions); i++) {
-		daemon->signals[i] = evsignal_new(loop_base(daemon->loop), actions[i].signal,
-						  on_signal, daemon);
+		daemon->signals[i] =
+			evsignal_new(loop_base(daemon->loop), actions[i].signal, on_signal, daemon);
 		if (!daemon->signals[i] || event_add(daemon->signals[i], NULL) != 0) {
 			log_fatal("cannot watch signal %s", strsignal(actions[i].signal));
 			return BROKEN;
