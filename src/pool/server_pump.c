@@ -34,6 +34,12 @@ struct hand {
 	uint32_t       lend_number; /* as long as it is the server's, nothing has changed */
 };
 
+static struct frame_limits frame_limits(const struct server *server)
+{
+	return (struct frame_limits){ .max_packet = server->pool->pools->settings->max_packet_size,
+		                      .max_collect = COLLECT_MAX };
+}
+
 static bool is_interrupted(const struct hand *hand)
 {
 	const struct server *server = hand->server;
@@ -215,7 +221,7 @@ static enum pump_step next_message(struct hand *hand)
 {
 	struct server      *server = hand->server;
 	struct pump        *pump = &server->pump;
-	struct frame_limits limits = { server->pool->pools->settings->max_packet_size, COLLECT_MAX };
+	struct frame_limits limits = frame_limits(server);
 	struct slice        rest = { hand->input.data + pump->done, hand->input.len - pump->done };
 	struct message      message;
 	struct reply        reply;
@@ -342,7 +348,7 @@ static enum result read_idle_message(struct server *server, const struct message
 void server_read_idle(struct server *server)
 {
 	struct pump        *pump = &server->pump;
-	struct frame_limits limits = { server->pool->pools->settings->max_packet_size, COLLECT_MAX };
+	struct frame_limits limits = frame_limits(server);
 	struct message      message;
 	struct slice        input;
 	size_t              need;
