@@ -41,6 +41,7 @@ $(foreach pair,$(below),$(eval below_$(firstword $(subst =, ,$(pair))) := \
 UNIT_TESTS := $(wildcard $(LAYERS:%=tests/unit/%/test_*.c))
 FUZZERS    := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 TOOLS      := $(patsubst tests/tools/%.c,%,$(wildcard tests/tools/*.c))
+BENCHES    := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/*.c))
 
 # ---- how it is compiled ----
 
@@ -110,6 +111,13 @@ build/$(1)/$(2): build/$(1)/obj/tests/tools/$(2).o $(call libraries,$(1),$(FOLDE
 	$$(call link,$(1),$$^)
 endef
 
+# $(call bench_rule,flavour,program): small benchmarks of single parts
+define bench_rule
+build/$(1)/$(2): build/$(1)/obj/tests/bench/$(2).o $(call libraries,$(1),$(FOLDERS))
+	$$(call say,LINK,$$@)
+	$$(call link,$(1),$$^)
+endef
+
 define flavour_rules
 # Rewritten when the compiler or its flags change, so that everything is compiled again.
 build/$(1)/flags: always
@@ -133,6 +141,7 @@ build/$(1)/pgcarwash: build/$(1)/obj/daemon/main.o $(call libraries,$(1),$(FOLDE
 
 $(foreach folder,$(FOLDERS),$(eval $(call library_rule,$(1),$(folder))))
 $(foreach tool,$(TOOLS),$(eval $(call tool_rule,$(1),$(tool))))
+$(foreach bench,$(BENCHES),$(eval $(call bench_rule,$(1),$(bench))))
 $(foreach test,$(UNIT_TESTS),$(eval $(call unit_rule,$(1),$(notdir $(patsubst %/,%,$(dir $(test)))),$(basename $(notdir $(test))))))
 endef
 $(foreach flavour,$(FLAVOURS),$(eval $(call flavour_rules,$(flavour))))
@@ -158,7 +167,7 @@ script = $(Q)if [ -f $(1) ]; then PGCARWASH=$(2) $(1); else echo "$(1): not ther
 test_daemon = $(if $(MAIN),build/$(TEST_FLAVOUR)/pgcarwash)
 
 .PHONY: always all release debug asan check check-unit check-asan check-wire check-faults check-system check-drivers \
-	check-static check-fuzz-replay fuzz bench demo format docs deps deps-check deps-drivers \
+	check-static check-fuzz-replay fuzz bench bench-parts demo format docs deps deps-check deps-drivers \
 	deps-bench install uninstall clean help
 
 all: release ## build build/release/pgcarwash
@@ -178,7 +187,7 @@ check-unit: $(UNIT_debug) ## unit tests of every module
 
 check-asan: $(UNIT_asan) $(if $(MAIN),build/asan/pgcarwash) ## unit and wire tests under ASan and UBSan
 	$(Q)tests/run_programs.sh $(UNIT_asan) \
-		$(if $(wildcard tests/wire/run.sh),PGCARWASH=build/asan/pgcarwash:tests/wire/run.sh)
+		$(if $(and $(MAIN),$(wildcard tests/wire/run.sh)),PGCARWASH=build/asan/pgcarwash:tests/wire/run.sh)
 
 check-wire: $(test_daemon) ## wire scripts: fake client, fake server, exact bytes
 	$(call script,tests/wire/run.sh,$(test_daemon))
@@ -204,6 +213,9 @@ fuzz: $(FUZZERS:%=build/fuzz/fuzz_%) ## each fuzz target for FUZZ_SECONDS (clang
 
 bench: deps-bench release ## compare with no pooler, pgbouncer and haproxy
 	$(call script,tests/bench/run.sh,build/release/pgcarwash)
+
+bench-parts: $(BENCHES:%=build/release/%) ## what single parts cost
+	$(Q)set -e; for program in $^; do $$program; done
 
 demo: ## install, build, and show a workload running through it
 	$(Q)tests/deps.sh build demo

@@ -13,10 +13,10 @@
 
 struct address {
 	union {
-		struct sockaddr     any;
-		struct sockaddr_in  v4;
+		struct sockaddr any;
+		struct sockaddr_in v4;
 		struct sockaddr_in6 v6;
-		struct sockaddr_un  unix_path;
+		struct sockaddr_un unix_path;
 	};
 	socklen_t len; /* 0: none */
 };
@@ -36,7 +36,7 @@ const char *address_print(const struct address *address, char *text, size_t cap)
 
 /* Who is at the other end of a Unix socket. */
 struct peer {
-	int   pid;
+	int pid;
 	uid_t uid;
 	gid_t gid;
 };

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/ending.h"
 #include "base/result.h"
@@ -30,18 +31,20 @@ struct stream_events {
 	/* The out-buffer went over its high mark before and is now under its low mark. */
 	void (*on_room)(void *ctx);
 	/*
-	 * The other side closed (error 0) or the socket failed (error = errno). Called once, after
-	 * all input was shown; nothing more comes. The owner calls stream_close.
+	 * The other side closed (error 0) or the socket failed (error = errno; ENOMEM: no memory
+	 * for its bytes). Called once, after all input was shown; nothing more comes. The owner
+	 * calls stream_close. A paused stream is told of the end after stream_resume, but of a
+	 * failed write at once, or two paused streams waiting for each other would wait for ever.
 	 */
 	void (*on_end)(void *ctx, int error);
 };
 
 struct stream_limits {
-	size_t read_size;  /* bytes received at once, at most the loop's scratch space */
-	size_t out_high;   /* stream_is_full above this */
-	size_t out_low;    /* on_room at or under this */
-	size_t in_max;     /* unconsumed bytes kept at most; over it reading pauses by itself */
-	int    turn_reads; /* receives per turn before others get their turn */
+	size_t read_size; /* bytes received at once, 1 .. 120 kB */
+	size_t out_high;  /* stream_is_full above this */
+	size_t out_low;	  /* on_room at or under this */
+	size_t in_max;	  /* unconsumed bytes kept at most; over it reading pauses by itself */
+	int turn_reads;	  /* receives per turn before others get their turn */
 };
 
 /*
@@ -50,17 +53,21 @@ struct stream_limits {
  * only, never from inside a call to the stream.
  */
 struct stream *stream_new(struct loop *loop, int fd, const struct stream_limits *limits,
-                          const struct stream_events *events, void *ctx) MUST_USE;
+			  const struct stream_events *events, void *ctx) MUST_USE;
 /* Changes who is told. */
 void stream_set_events(struct stream *stream, const struct stream_events *events, void *ctx);
 /*
  * Closes now what can be closed and frees at the end of the turn; the pointer is dead after.
- * No callback comes any more. Queued bytes get one last send when flush is true (errors are
- * ignored). NULL is allowed.
+ * No callback comes any more. When flush is true, queued bytes get one last send (errors are
+ * ignored) and unread input is thrown away, lest the kernel answer it with a reset that destroys
+ * them. NULL is allowed.
  */
 void stream_close(struct stream *stream, bool flush);
 
-/* All unconsumed bytes. Valid until the next consume or return to the loop. */
+/*
+ * All unconsumed bytes. Valid until the next consume or return to the loop; after a consume
+ * within on_input the bytes stay where they are until on_input returns.
+ */
 struct slice stream_input(const struct stream *stream);
 /* Drops n bytes from the front of the input (n <= its length). */
 void stream_consume(struct stream *stream, size_t n);
@@ -74,15 +81,21 @@ bool stream_is_paused(const struct stream *stream);
 /* True when the peer's end was seen though not told yet (paused): for cheap liveness checks. */
 bool stream_saw_end(const struct stream *stream);
 
-/* Copies or sends bytes. BROKEN without memory or when the socket failed (on_end follows). */
+/*
+ * Copies or sends bytes. BROKEN without memory or when the socket failed (on_end follows). May
+ * be called after on_end(0) too: the other side may still listen.
+ */
 enum result stream_write(struct stream *stream, struct slice bytes) MUST_USE;
 /* Sends now what is queued instead of at the end of the turn. */
 void stream_flush(struct stream *stream);
 size_t stream_out_len(const struct stream *stream);
-bool   stream_is_full(const struct stream *stream);
+bool stream_is_full(const struct stream *stream);
 
-int  stream_fd(const struct stream *stream);
-/* Addresses of both ends; kept in the stream, valid for its life. */
+int stream_fd(const struct stream *stream);
+/*
+ * Addresses of both ends, asked from the kernel when first called (len 0 when it does not know
+ * any more); valid for the stream's life.
+ */
 const struct address *stream_peer(const struct stream *stream);
 const struct address *stream_local(const struct stream *stream);
 /* Bytes in all since it was made. */

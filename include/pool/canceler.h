@@ -15,7 +15,9 @@
  */
 
 /*
- * Cancels what runs on server now. still_wanted is asked again when the connection is made: if
+ * Cancels what runs on server now (it must be lent). Until this is settled server_has_cancel
+ * says true. A server given back before the key was sent is not cancelled (END_CANCEL_LATE).
+ * still_wanted is asked again when the connection is made: if
  * it says false the key is not sent. on_done (may be NULL) gets END_CANCEL_SENT,
  * END_CANCEL_LATE, END_CANCEL_TIMEOUT, END_CONNECT_FAILED. Both with ctx, which must stay valid
  * until on_done or canceler_forget. BROKEN without memory.

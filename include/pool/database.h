@@ -20,6 +20,10 @@ const char *database_name(const struct database *database);
 const struct database_settings *database_settings(const struct database *database);
 bool     database_is_paused(const struct database *database);
 bool     database_is_disabled(const struct database *database);
+/* A reload dropped it: its clients are to leave with END_DATABASE_REMOVED. */
+bool     database_is_removed(const struct database *database);
+/* Made from `*`. */
+bool     database_is_auto(const struct database *database);
 unsigned database_servers(const struct database *database);
 /* Clients logged in or logging in to it: the session counts itself in and out. */
 unsigned database_clients(const struct database *database);

@@ -22,14 +22,16 @@ struct loop;
 struct resolver;
 struct statement_store;
 struct varset_store;
-struct login_secret; /* pool/login_secret.h: what logs in to servers as a user */
+struct keyring;
+struct secret;
+struct users;
 
 struct pools_options {
 	struct loop            *loop;
 	struct resolver        *resolver;
 	struct statement_store *statements;
 	struct varset_store    *varsets;
-	struct settings        *settings; /* a reference is taken */
+	const struct settings  *settings; /* a reference is taken */
 };
 struct pools *pools_new(const struct pools_options *options) MUST_USE;
 /* Closes all servers. No session may be attached any more. NULL is allowed. */
@@ -39,7 +41,16 @@ void pools_free(struct pools *pools);
  * New settings: databases gone are removed (their clients refused with END_DATABASE_REMOVED
  * through the roster's watcher), changed ones reconnect as their servers come free.
  */
-void pools_reload(struct pools *pools, struct settings *settings);
+void pools_reload(struct pools *pools, const struct settings *settings);
+
+/* The next number of a socket, of clients and servers alike: from 1, never twice. */
+uint64_t pools_next_id(struct pools *pools);
+/* The users of auth_file, read anew by each reload; never NULL. Borrowed until the next reload. */
+const struct users *pools_users(const struct pools *pools);
+/* The secret of one of them, NULL when there is no such user. Borrowed likewise. */
+const struct secret *pools_user_secret(const struct pools *pools, struct slice user);
+/* Keys derived from passwords, for logins of clients and to servers alike. */
+struct keyring *pools_keyring(struct pools *pools);
 
 /* The database of this name: a named one, or made from `*`; NULL when there is neither. */
 struct database *pools_database(struct pools *pools, struct slice name);
@@ -64,6 +75,8 @@ void pools_reconnect(struct pools *pools, struct database *database);
 void pools_kill(struct pools *pools, struct database *database);
 /* SHUTDOWN WAIT_FOR_SERVERS: waiters are refused with END_SERVER_SHUTDOWN, as are new ones. */
 void pools_shut_down(struct pools *pools);
+/* True after pools_pause(NULL) until pools_resume(NULL). */
+bool pools_is_paused(const struct pools *pools);
 /* True when no server of it (all: NULL) is open / is marked to be closed. */
 bool pools_is_drained(const struct pools *pools, const struct database *database);
 bool pools_is_recycled(const struct pools *pools, const struct database *database);

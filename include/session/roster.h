@@ -28,13 +28,13 @@ struct roster_options {
 	struct pools           *pools;
 	struct statement_store *statements;
 	struct varset_store    *varsets;
-	struct settings        *settings; /* a reference is taken */
+	const struct settings  *settings; /* a reference is taken */
 };
 struct roster *roster_new(const struct roster_options *options) MUST_USE;
 /* All sessions must be gone (roster_end_all, then a turn of the loop). NULL is allowed. */
 void roster_free(struct roster *roster);
 /* New settings: limits and timeouts apply from now on, to those logged in, too. */
-void roster_reload(struct roster *roster, struct settings *settings);
+void roster_reload(struct roster *roster, const struct settings *settings);
 
 /* Takes fd, a connection just accepted. */
 void roster_accept(struct roster *roster, int fd, const struct address *peer);

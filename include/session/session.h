@@ -49,9 +49,12 @@ const char *session_prefix(const struct session *session);
 
 /*
  * Ends it for this reason: the client is told (if the ending has a severity), the server given
- * back, the memory freed by the reaper. detail: NULL, or the message to send instead of the
+ * back, the memory freed by the reaper. instead: NULL, or the message to send instead of the
  * ending's own text (borrowed).
  */
-void session_end(struct session *session, enum ending why, const char *detail);
+void session_end(struct session *session, enum ending why, const char *instead);
+/* The same with a DETAIL field for the client, empty for none. */
+void session_end_detailed(struct session *session, enum ending why, const char *instead,
+                          struct slice detail);
 
 #endif

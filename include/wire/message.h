@@ -37,7 +37,7 @@ const struct message_rule *message_rule(enum side side, char type);
 /* A view of one message; borrowed, valid until the buffer behind it changes. */
 struct message {
 	char                       type;
-	uint32_t                   len;  /* body length as announced, without type and length word */
+	uint32_t                   len;  /* body length as announced, no type and length word */
 	struct slice               body; /* what of the body is at hand: body.len <= len */
 	const struct message_rule *rule; /* never NULL in a message a reader gave out */
 };
@@ -52,7 +52,8 @@ static inline bool message_is_whole(const struct message *m)
 /* The bytes at hand including type byte and length word. */
 static inline struct slice message_bytes(const struct message *m)
 {
-	return (struct slice){ m->body.data - MESSAGE_HEADER_LEN, m->body.len + MESSAGE_HEADER_LEN };
+	return (struct slice){ m->body.data - MESSAGE_HEADER_LEN,
+		               m->body.len + MESSAGE_HEADER_LEN };
 }
 
 #endif

@@ -7,7 +7,10 @@
 #include "base/result.h"
 #include "base/text.h"
 
-/* ErrorResponse and NoticeResponse, both ways (PostgreSQL docs, "Error and Notice Message Fields"). */
+/*
+ * ErrorResponse and NoticeResponse, both ways (PostgreSQL docs, "Error and Notice Message
+ * Fields").
+ */
 
 /* The fields we look at; absent ones are empty. Borrowed from the body. */
 struct notice_view {

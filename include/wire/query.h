@@ -14,7 +14,7 @@
 struct parse_view {
 	struct slice name;      /* statement name, empty = unnamed */
 	struct slice text;      /* the SQL, without NUL */
-	struct slice signature; /* text with its NUL, number and OIDs of parameter types: all after name */
+	struct slice signature; /* text, its NUL, number and OIDs of types: all after name */
 };
 enum result query_read_parse(struct slice body, struct parse_view *view) MUST_USE;
 

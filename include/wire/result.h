@@ -27,7 +27,13 @@ void result_write_ready(struct buffer *out, char status);
 void result_write_tag(struct buffer *out, struct slice tag);
 
 /* Type OIDs of our own result sets (pg_type.dat). */
-enum result_type { TYPE_BYTEA = 17, TYPE_INT8 = 20, TYPE_INT4 = 23, TYPE_TEXT = 25, TYPE_NUMERIC = 1700 };
+enum result_type {
+	TYPE_BYTEA = 17,
+	TYPE_INT8 = 20,
+	TYPE_INT4 = 23,
+	TYPE_TEXT = 25,
+	TYPE_NUMERIC = 1700,
+};
 
 struct result_column {
 	const char      *name;
@@ -36,6 +42,9 @@ struct result_column {
 /* format: 0 text, 1 binary, the same for all columns. */
 void   result_write_columns(struct buffer *out, const struct result_column *columns,
                             unsigned count, int format);
+/* The same with a format for each column; formats NULL: all text. */
+void   result_write_columns_each(struct buffer *out, const struct result_column *columns,
+                                 unsigned count, const int16_t *formats);
 /* One DataRow: begin, a value or null for each column, end. Values in the announced format. */
 size_t result_write_row_begin(struct buffer *out, unsigned count);
 void   result_write_value(struct buffer *out, struct slice value);

@@ -27,7 +27,7 @@ enum auth_request {
 
 struct auth_view {
 	uint32_t     request; /* enum auth_request, or a number we do not know */
-	struct slice data;    /* MD5: 4 bytes of salt; SASL: mechanism list; CONTINUE, FINAL: data */
+	struct slice data;    /* MD5: 4 bytes of salt; SASL: mechanism list; else data */
 };
 enum result sasl_read_request(struct slice body, struct auth_view *view) MUST_USE;
 /* Takes the next mechanism name from a SASL list; AGAIN at its end. */

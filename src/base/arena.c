@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/base_internal.h"
@@ -50,6 +51,15 @@ void arena_free(struct arena *arena)
 		mem_free(chunk);
 	}
 	mem_free(arena);
+}
+
+void arena_free_secret(struct arena *arena)
+{
+	if (!arena)
+		return;
+	for (struct chunk *chunk = arena->newest; chunk; chunk = chunk->older)
+		explicit_bzero(chunk->bytes, chunk->used);
+	arena_free(arena);
 }
 
 static struct chunk *chunk_new(struct arena *arena, size_t size)

@@ -17,7 +17,10 @@ enum result backend_init(struct backend *backend, struct varset_store *varsets,
 	*backend = (struct backend){ .status = 'I', .prepared_max = prepared_max };
 	ledger_init(&backend->ledger);
 	backend->has = varset_empty(varsets);
-	return backend->has ? OK : BROKEN;
+	if (backend->has == NULL)
+		return BROKEN;
+	backend->reported = varset_ref(backend->has);
+	return OK;
 }
 
 void backend_release(struct backend *backend)
@@ -26,11 +29,12 @@ void backend_release(struct backend *backend)
 	prepared_set_free(backend->prepared);
 	backend_set_unnamed(backend, NULL, 0);
 	varset_unref(backend->has);
+	varset_unref(backend->reported);
 	buffer_release(&backend->replay);
 	buffer_release(&backend->own);
 	buffer_release(&backend->before);
 	backend->prepared = NULL;
-	backend->has = NULL;
+	backend->has = backend->reported = NULL;
 }
 
 void backend_set_unnamed(struct backend *backend, struct statement *statement, uint64_t number)
@@ -42,15 +46,22 @@ void backend_set_unnamed(struct backend *backend, struct statement *statement, u
 
 enum result backend_note_parameter(struct backend *backend, struct slice name, struct slice value)
 {
-	const struct varset *has;
+	const struct varset *has, *reported;
 
 	if (!varset_tracked_by(backend->has, name))
 		return OK;
 	has = varset_with(backend->has, name, value);
 	if (has == NULL)
 		return BROKEN;
+	reported = varset_with(backend->reported, name, value);
+	if (reported == NULL) {
+		varset_unref(has);
+		return BROKEN;
+	}
 	varset_unref(backend->has);
+	varset_unref(backend->reported);
 	backend->has = has;
+	backend->reported = reported;
 	/* While a SET is under way it is what we hope for, not what the server has. */
 	if (!backend->unproven)
 		varset_prove(has);

@@ -390,13 +390,41 @@ static struct reply on_stray_ready(struct backend *backend, const struct message
 	return note_turn(backend, finish(backend, reply, ahead));
 }
 
-/* Settings that a server has taken as they are will be taken by others. */
-static void prove_settings(struct backend *backend, const struct debt *debt)
+/* Replaces *set by the set with one more pair. */
+static enum result put(const struct varset **set, struct slice name, struct slice value)
 {
+	const struct varset *more = varset_with(*set, name, value);
+
+	if (more == NULL)
+		return BROKEN;
+	varset_unref(*set);
+	*set = more;
+	return OK;
+}
+
+/*
+ * Our SETs are done. What the server reports for a setting, or went on having because the value
+ * meant the same ("ISO" where it has "ISO, MDY"), is how the value is spelled: both sides keep
+ * that, so that the difference is not found again with the next client. Settings that a server
+ * has taken as they are will be taken by others.
+ */
+static enum result end_settings(struct backend *backend, const struct debt *debt)
+{
+	struct slice name, value;
+	unsigned index = 0;
+
 	if (debt->had == NULL || backend->has == debt->had)
-		return;
-	varset_prove(backend->has);
+		return OK;
 	varset_prove(debt->wants);
+	while (varset_next(backend->reported, &index, &name, &value)) {
+		if (slice_equal(varset_value(backend->has, name), value))
+			continue;
+		if (put(&backend->has, name, value) != OK ||
+		    (debt->creditor != NULL && put(&debt->creditor->wants, name, value) != OK))
+			return BROKEN;
+	}
+	varset_prove(backend->has);
+	return OK;
 }
 
 /* The oldest debt is answered in full by this message. */
@@ -406,7 +434,8 @@ static struct reply on_last(struct backend *backend, const struct message *messa
 	struct debt *head = ledger_head(&backend->ledger);
 	bool is_marker = head->silent && head->kind == DEBT_SYNC && backend->lent_to != NULL;
 
-	prove_settings(backend, head);
+	if (end_settings(backend, head) != OK)
+		return broken();
 	backend_settle(backend);
 	backend_advance_flushed(backend);
 	if (message->type == 'Z')
@@ -452,6 +481,8 @@ static struct reply on_answer(struct backend *backend, const struct message *mes
 		reply.action = REPLY_SWALLOW;
 	if (rule->settles & BIT(head->kind))
 		reply = on_last(backend, message, reply);
+	if (reply.action == REPLY_BROKEN)
+		return reply;
 	return note_turn(backend, finish(backend, reply, ahead));
 }
 

@@ -101,21 +101,36 @@ static uint16_t type_len(enum result_type type)
 	return UINT16_MAX;
 }
 
+static void write_column(struct buffer *out, const struct result_column *column, int format)
+{
+	writer_text(out, slice_of(column->name));
+	writer_u32(out, 0); /* of no table */
+	writer_u16(out, 0); /* nor attribute */
+	writer_u32(out, (uint32_t)column->type);
+	writer_u16(out, type_len(column->type));
+	writer_u32(out, UINT32_MAX); /* no type modifier: -1 */
+	writer_u16(out, (uint16_t)format);
+}
+
 void result_write_columns(struct buffer *out, const struct result_column *columns, unsigned count,
 			  int format)
 {
 	size_t mark = writer_begin(out, 'T');
 
 	writer_u16(out, (uint16_t)count);
-	for (unsigned i = 0; i < count; i++) {
-		writer_text(out, slice_of(columns[i].name));
-		writer_u32(out, 0); /* of no table */
-		writer_u16(out, 0); /* nor attribute */
-		writer_u32(out, (uint32_t)columns[i].type);
-		writer_u16(out, type_len(columns[i].type));
-		writer_u32(out, UINT32_MAX); /* no type modifier: -1 */
-		writer_u16(out, (uint16_t)format);
-	}
+	for (unsigned i = 0; i < count; i++)
+		write_column(out, &columns[i], format);
+	writer_end(out, mark);
+}
+
+void result_write_columns_each(struct buffer *out, const struct result_column *columns,
+			       unsigned count, const int16_t *formats)
+{
+	size_t mark = writer_begin(out, 'T');
+
+	writer_u16(out, (uint16_t)count);
+	for (unsigned i = 0; i < count; i++)
+		write_column(out, &columns[i], formats ? formats[i] : 0);
 	writer_end(out, mark);
 }
 

@@ -58,6 +58,18 @@ TEST(texts_are_copied_and_formatted)
 	arena_free(arena);
 }
 
+TEST(secrets_are_freed_with_everything)
+{
+	struct arena *arena = arena_new();
+
+	REQUIRE(arena);
+	for (int i = 0; i < 100; i++)
+		CHECK(arena_copy_text(arena, SLICE_LITERAL("a password")) != NULL);
+	CHECK(arena_alloc(arena, 100000) != NULL);
+	arena_free_secret(arena);
+	arena_free_secret(NULL);
+}
+
 TEST(impossible_sizes_are_refused)
 {
 	struct arena *arena = arena_new();
