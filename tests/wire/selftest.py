@@ -27,7 +27,7 @@ A: <together 1 2 T(...) D(~"[0-9]") C("SELECT 1") Z(*)
 A: > D(S $n) E(p 3) C(P p) H f(reason) d("a\tb") c X
 S1: < same
 S1: > S(a b) S(c d) G H(1 2) W t(23 25) n s 3 I V(null) v(3.0 _pq_.x) K(7 abcd) R(5 salt)
-A: < S(...)* G(0 1) H(1 2) W t(23 25) n s 3 I V(null) v(3.0 _pq_.x) K(7 abcd) R(5 salt)
+A: < 1* S(...)* G(0 1) H(1 2) W t(23 25) n s 3 I V(null) v(3.0 _pq_.x) K(7 abcd) R(5 salt)
 A: quiet
 S1: > E(ERROR 42601 "oh" D="det ail") N(NOTICE 00000 hello V=absent) A(5 channel payload)
 A: < E(ERROR 42601 "oh" D="det ail") N(NOTICE 00000 hello V=absent) A(5 channel payload)

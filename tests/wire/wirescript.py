@@ -122,8 +122,11 @@ class Scanner:
             if not kind:
                 break
             words = self.words()
-            many = self.source[self.at:self.at + 1] == "*"
-            self.at += many
+            many = len(kind) > 1 and kind.endswith("*") or self.source[self.at:self.at + 1] == "*"
+            if kind.endswith("*"):
+                kind = kind[:-1]
+            elif many:
+                self.at += 1
             out.append(Message(kind, words, many))
         if self.at < len(self.source):
             raise ScriptError("cannot read %r" % self.source[self.at:])
