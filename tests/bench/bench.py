@@ -98,9 +98,9 @@ def main():
         tell(f"this machine is not quiet (load {load:.2f}): the numbers will be of little worth")
     folder = machine.make_folder()
     postgres = machine.Postgres(folder)
-    targets = [machine.TARGETS[name](folder, postgres) for name in plan.targets]
     results, started = [], time.monotonic()
     try:
+        targets = [machine.TARGETS[name](folder, postgres) for name in plan.targets]
         machine_lines = machine.describe()
         versions = [machine.postgres_version(), *(t.version() for t in targets if t.version())]
         print("\n".join(machine_lines + [", ".join(versions), ""]))

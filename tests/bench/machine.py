@@ -325,20 +325,24 @@ class Pgcarwash(Pooler):
     end_signal = signal.SIGQUIT
     binary = pathlib.Path(os.environ.get("PGCARWASH") or "build/release/pgcarwash").resolve()
 
+    def __init__(self, folder, postgres):
+        super().__init__(folder, postgres)
+        if not self.binary.is_file():
+            raise BenchError("there is no build/release/pgcarwash (make release)")
+
     def command(self):
         # The build folder may be out of the unprivileged user's reach.
         copy = self.folder / "pgcarwash"
         if not copy.exists():
-            if not self.binary.is_file():
-                raise BenchError("there is no build/release/pgcarwash (make release)")
             shutil.copy(self.binary, copy)
             copy.chmod(0o755)
         return [copy, self.config_path()]
 
     def version(self):
-        done = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True,
-                              text=True)
-        return f"pgcarwash {done.stdout.strip()}".strip()
+        commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True,
+                                text=True).stdout.strip()
+        text = subprocess.run([self.binary, "-V"], capture_output=True, text=True).stdout
+        return f"{text.partition(chr(10))[0]} ({commit})" if commit else text.partition("\n")[0]
 
 
 TARGETS = {kind.name: kind for kind in (Direct, Pgbouncer, Haproxy, Pgcarwash)}
