@@ -13,6 +13,8 @@ struct arena;
 struct arena *arena_new(void) MUST_USE;
 /* Frees everything given from it. NULL is allowed. */
 void arena_free(struct arena *arena);
+/* The same after overwriting all of it with zero: for arenas that hold secrets. */
+void arena_free_secret(struct arena *arena);
 /* size bytes of zero, aligned for anything, owned by the arena; NULL without memory. */
 void *arena_alloc(struct arena *arena, size_t size) MUST_USE;
 /* A NUL-terminated copy. */

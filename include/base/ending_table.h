@@ -22,11 +22,13 @@ ENDING(SASL_FAILED, "FATAL", "08P01", "auth_failed", "SASL authentication failed
 ENDING(SASL_MECHANISM, "FATAL", "08P01", "auth_failed",
        "client selected an invalid SASL authentication mechanism")
 ENDING(EMPTY_PASSWORD, "FATAL", "08P01", "auth_failed", "empty password returned by client")
-ENDING(PASSWORD_TOO_EARLY, "FATAL", "08P01", "protocol", "client password pkt before startup packet")
+ENDING(PASSWORD_TOO_EARLY, "FATAL", "08P01", "protocol",
+       "client password pkt before startup packet")
 ENDING(STARTUP_TWICE, "FATAL", "08P01", "protocol", "client re-sent startup pkt")
 ENDING(CONSOLE_NOT_ALLOWED, "FATAL", "08P01", "console_not_allowed", "not allowed")
 ENDING(SSL_REQUIRED, "FATAL", "08P01", "ssl_required", "SSL required")
-ENDING(DATA_BEFORE_TLS, "FATAL", "08P01", "protocol", "received unencrypted data after SSL request")
+ENDING(DATA_BEFORE_TLS, "FATAL", "08P01", "protocol",
+       "received unencrypted data after SSL request")
 ENDING(DATA_BEFORE_GSS, "FATAL", "08P01", "protocol",
        "received unencrypted data after GSSAPI encryption request")
 ENDING(PROTOCOL_V2, "FATAL", "08P01", "protocol", "old V2 protocol not supported")
@@ -77,6 +79,7 @@ ENDING(BROKEN_PARSE, "FATAL", "08P01", "protocol", "broken Parse packet")
 ENDING(BROKEN_BIND, "FATAL", "08P01", "protocol", "broken Bind packet")
 ENDING(BROKEN_DESCRIBE, "FATAL", "08P01", "protocol", "broken Describe packet")
 ENDING(BROKEN_CLOSE, "FATAL", "08P01", "protocol", "broken Close packet")
+ENDING(COPY_BROKEN, "FATAL", "08P01", "protocol", "unexpected message during COPY from stdin")
 ENDING(NO_MEMORY, "FATAL", "53200", "out_of_memory", "out of memory")
 
 /* a server connection */

@@ -39,7 +39,8 @@ bool slice_starts_with(struct slice text, struct slice head);
 struct slice slice_trim(struct slice text);
 /*
  * Cuts the next field, trimmed, from *rest up to separator (consumed) or the end.
- * false when *rest is used up. An empty field between separators is a field.
+ * false when *rest is used up. An empty field before a separator is a field; nothing
+ * after the last separator is none.
  */
 bool slice_next_field(struct slice *rest, char separator, struct slice *field);
 
@@ -61,7 +62,7 @@ size_t text_quote_identifier(struct slice name, char *out, size_t cap);
 
 /*
  * How many edits (insert, delete, change, swap of neighbours) turn a into b, at most
- * limit + 1. For "did you mean".
+ * limit + 1; limit <= 15. For "did you mean".
  */
 unsigned text_distance(struct slice a, struct slice b, unsigned limit);
 

@@ -1,0 +1,259 @@
+# One makefile for everything, no recursion into folders, no configure step.
+#
+# A flavour is a folder under build/ with its own objects, one static library per folder of
+# src/LAYERS, and the programs linked from them. V=1 shows the commands.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+FUZZ_CC      ?= clang
+PREFIX       ?= /usr/local
+FUZZ_SECONDS ?= 60
+# Flavour of the pgcarwash that the wire, fault, system and driver tests start.
+TEST_FLAVOUR ?= debug
+
+Q := $(if $(V),,@)
+say = @$(if $(V),:,printf '  %-8s %s\n' $(1) $(2))
+
+# ---- what there is to build ----
+
+FLAVOURS := release debug asan fuzz
+LAYERS   := $(shell sed 's/\#.*//' src/LAYERS)
+# Folders that have sources, highest layer first: the order in which libraries are linked.
+FOLDERS  := $(shell sed 's/\#.*//' src/LAYERS | tr ' ' '\n' | tac | while read -r folder; do \
+	ls src/$$folder/*.c >/dev/null 2>&1 && echo $$folder; done)
+MAIN     := $(wildcard src/daemon/main.c)
+
+# below_<folder>: the folders on earlier lines of src/LAYERS, highest first. Only these and
+# the folder itself are linked into its unit tests, so a call upwards does not link.
+comma := ,
+below := $(shell awk '{ sub(/\#.*/, "") } NF { line = ""; for (i = 1; i <= NF; i++) { \
+	print $$i "=" seen; line = line "," $$i } seen = line seen }' src/LAYERS)
+$(foreach pair,$(below),$(eval below_$(firstword $(subst =, ,$(pair))) := \
+	$(filter $(FOLDERS),$(subst $(comma), ,$(word 2,$(subst =, ,$(pair)))))))
+
+UNIT_TESTS := $(wildcard $(LAYERS:%=tests/unit/%/test_*.c))
+FUZZERS    := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+TOOLS      := $(patsubst tests/tools/%.c,%,$(wildcard tests/tools/*.c))
+BENCHES    := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/*.c))
+
+# ---- how it is compiled ----
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wpointer-arith -Wwrite-strings -Wformat=2 -Werror
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+# Asked for when first used, not when this file is read: "make deps" may install them first.
+PACKAGES  = libevent libevent_openssl openssl libpq inih libidn
+HIREDIS  ?= $(shell pkg-config --exists hiredis 2>/dev/null && echo 1 || echo 0)
+ask_once  = $(eval $(1) := $(shell pkg-config $(2) $(PACKAGES) $(if $(filter 1,$(HIREDIS)),hiredis)))$($(1))
+PACKAGE_CFLAGS = $(call ask_once,PACKAGE_CFLAGS,--cflags)
+PACKAGE_LIBS   = $(call ask_once,PACKAGE_LIBS,--libs) -lpg_query
+
+CPPFLAGS_ALL = -D_GNU_SOURCE -Iinclude -Isrc $(if $(filter 1,$(HIREDIS)),-DHAVE_HIREDIS=1) \
+	$(PACKAGE_CFLAGS) $(CPPFLAGS)
+CFLAGS_ALL   = -std=gnu17 -g -pthread $(WARNINGS)
+
+# Link time optimisation needs an archiver that understands the compiler's objects.
+CC_IS_CLANG := $(findstring clang,$(shell $(CC) --version 2>/dev/null))
+CLANG_LTO    = $(and $(shell command -v ld.lld),$(shell command -v llvm-ar))
+LTO          = $(if $(CC_IS_CLANG),$(if $(CLANG_LTO),-flto -fuse-ld=lld),-flto=auto)
+
+cc_release     = $(CC)
+cc_debug       = $(CC)
+cc_asan        = $(CC)
+cc_fuzz        = $(FUZZ_CC)
+ar_release     = $(if $(CC_IS_CLANG),$(if $(CLANG_LTO),llvm-ar,ar),gcc-ar)
+ar_debug       = ar
+ar_asan        = ar
+ar_fuzz        = ar
+cflags_release = -O2 $(LTO) -DNDEBUG -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+cflags_debug   = -O0
+cflags_asan    = -O1 $(SANITIZE)
+cflags_fuzz    = -O1 -fsanitize=fuzzer-no-link $(SANITIZE)
+ldflags_release = -O2 $(LTO) -pie -Wl,-z,relro,-z,now
+ldflags_debug  =
+ldflags_asan   = $(SANITIZE)
+ldflags_fuzz   = $(SANITIZE)
+
+# ---- rules, once per flavour ----
+
+# $(call libraries,flavour,folders)
+libraries = $(patsubst %,build/$(1)/lib%.a,$(2))
+# $(call link,flavour,inputs,extra flags): libraries of the system come last
+link = $(Q)$(cc_$(1)) -pthread $(ldflags_$(1)) $(3) $(LDFLAGS) -o $@ $(2) -Wl,--as-needed $(PACKAGE_LIBS) -lm
+
+# $(call library_rule,flavour,folder): main.c is linked by name, not from the library.
+define library_rule
+build/$(1)/lib$(2).a: $(patsubst src/%.c,build/$(1)/obj/%.o,$(filter-out $(MAIN),$(wildcard src/$(2)/*.c)))
+	$$(call say,AR,$$@)
+	$$(Q)rm -f $$@ && $$(ar_$(1)) rcs $$@ $$^
+endef
+
+# $(call unit_rule,flavour,folder,test)
+define unit_rule
+build/$(1)/tests/unit/$(2)/$(3): build/$(1)/obj/tests/unit/$(2)/$(3).o $(call libraries,$(1),$(filter $(FOLDERS),$(2)) $(below_$(2)))
+	$$(call say,LINK,$$@)
+	@mkdir -p $$(@D)
+	$$(call link,$(1),$$^)
+UNIT_$(1) += build/$(1)/tests/unit/$(2)/$(3)
+endef
+
+define tool_rule
+build/$(1)/$(2): build/$(1)/obj/tests/tools/$(2).o $(call libraries,$(1),$(FOLDERS))
+	$$(call say,LINK,$$@)
+	$$(call link,$(1),$$^)
+endef
+
+# $(call bench_rule,flavour,program): small benchmarks of single parts
+define bench_rule
+build/$(1)/$(2): build/$(1)/obj/tests/bench/$(2).o $(call libraries,$(1),$(FOLDERS))
+	$$(call say,LINK,$$@)
+	$$(call link,$(1),$$^)
+endef
+
+define flavour_rules
+# Rewritten when the compiler or its flags change, so that everything is compiled again.
+build/$(1)/flags: always
+	@mkdir -p $$(@D)
+	@now='$$(cc_$(1)) $$(CPPFLAGS_ALL) $$(CFLAGS_ALL) $$(cflags_$(1)) $$(CFLAGS)'; \
+		[ "$$$$now" = "$$$$(cat $$@ 2>/dev/null)" ] || echo "$$$$now" >$$@
+
+build/$(1)/obj/%.o: src/%.c build/$(1)/flags
+	$$(call say,CC,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(cc_$(1)) $$(CPPFLAGS_ALL) $$(CFLAGS_ALL) $$(cflags_$(1)) $$(CFLAGS) -MMD -MP -c -o $$@ $$<
+
+build/$(1)/obj/tests/%.o: tests/%.c build/$(1)/flags
+	$$(call say,CC,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(cc_$(1)) $$(CPPFLAGS_ALL) -Itests/unit $$(CFLAGS_ALL) $$(cflags_$(1)) $$(CFLAGS) -MMD -MP -c -o $$@ $$<
+
+build/$(1)/pgcarwash: build/$(1)/obj/daemon/main.o $(call libraries,$(1),$(FOLDERS))
+	$$(call say,LINK,$$@)
+	$$(call link,$(1),$$^)
+
+$(foreach folder,$(FOLDERS),$(eval $(call library_rule,$(1),$(folder))))
+$(foreach tool,$(TOOLS),$(eval $(call tool_rule,$(1),$(tool))))
+$(foreach bench,$(BENCHES),$(eval $(call bench_rule,$(1),$(bench))))
+$(foreach test,$(UNIT_TESTS),$(eval $(call unit_rule,$(1),$(notdir $(patsubst %/,%,$(dir $(test)))),$(basename $(notdir $(test))))))
+endef
+$(foreach flavour,$(FLAVOURS),$(eval $(call flavour_rules,$(flavour))))
+
+define fuzz_rules
+build/fuzz/fuzz_$(1): build/fuzz/obj/tests/fuzz/fuzz_$(1).o $(call libraries,fuzz,$(FOLDERS))
+	$$(call say,LINK,$$@)
+	$$(call link,fuzz,$$^,-fsanitize=fuzzer)
+
+build/asan/tests/fuzz/replay_$(1): build/asan/obj/tests/fuzz/fuzz_$(1).o build/asan/obj/tests/fuzz/replay.o $(call libraries,asan,$(FOLDERS))
+	$$(call say,LINK,$$@)
+	@mkdir -p $$(@D)
+	$$(call link,asan,$$^)
+endef
+$(foreach fuzzer,$(FUZZERS),$(eval $(call fuzz_rules,$(fuzzer))))
+
+# ---- targets ----
+
+# $(call program,flavour): the daemon, or the libraries while there is no main.c.
+program = $(if $(MAIN),build/$(1)/pgcarwash,$(call libraries,$(1),$(FOLDERS)))
+# $(call script,path,arguments): runs a test script; one that does not exist is skipped.
+script = $(Q)if [ -f $(1) ]; then PGCARWASH=$(2) $(1); else echo "$(1): not there yet"; echo "0 passed, 0 failed"; fi
+test_daemon = $(if $(MAIN),build/$(TEST_FLAVOUR)/pgcarwash)
+
+.PHONY: always all release debug asan check check-unit check-asan check-wire check-faults check-system check-drivers \
+	check-static check-fuzz-replay fuzz bench bench-parts demo format docs deps deps-check deps-drivers \
+	deps-bench install uninstall clean help
+
+all: release ## build build/release/pgcarwash
+
+release: $(call program,release) ## optimised, assertions off
+debug: $(call program,debug) ## not optimised, assertions on
+asan: $(call program,asan) ## AddressSanitizer and UBSan, assertions on
+release debug asan:
+	$(if $(MAIN),,@echo "there is no src/daemon/main.c yet: built the libraries only")
+
+check: deps-check ## all tests but the drivers that need more packages, then a sum
+	$(Q)MAKE="$(MAKE)" tests/check.sh check-static check-unit check-fuzz-replay check-asan \
+		check-wire check-faults check-system
+
+check-unit: $(UNIT_debug) ## unit tests of every module
+	$(Q)tests/run_programs.sh $^
+
+check-asan: $(UNIT_asan) $(if $(MAIN),build/asan/pgcarwash) ## unit and wire tests under ASan and UBSan
+	$(Q)tests/run_programs.sh $(UNIT_asan) \
+		$(if $(and $(MAIN),$(wildcard tests/wire/run.sh)),PGCARWASH=build/asan/pgcarwash:tests/wire/run.sh)
+
+check-wire: $(test_daemon) ## wire scripts: fake client, fake server, exact bytes
+	$(call script,tests/wire/run.sh,$(test_daemon))
+
+check-faults: $(test_daemon) ## the Nth allocation fails, for N = 1, 2, ...
+	$(call script,tests/faults/run.sh,$(test_daemon))
+
+check-system: $(test_daemon) ## against a real PostgreSQL
+	$(call script,tests/system/run.sh,$(test_daemon))
+
+check-drivers: deps-drivers $(test_daemon) ## drivers of other languages (tests/deps.sh drivers)
+	$(call script,tests/drivers/run.sh,$(test_daemon))
+
+check-static: debug $(TOOLS:%=build/debug/%) ## layers, purity, sizes, tables, commit messages
+	$(Q)tests/run_programs.sh tests/check_layers.sh tests/check_purity.sh tests/check_size.sh \
+		$(wildcard tests/check_tables.sh) tests/check_commit.sh
+
+check-fuzz-replay: $(FUZZERS:%=build/asan/tests/fuzz/replay_%) ## fuzz targets over their stored corpus
+	$(Q)tests/run_programs.sh $^
+
+fuzz: $(FUZZERS:%=build/fuzz/fuzz_%) ## each fuzz target for FUZZ_SECONDS (clang)
+	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run.sh $(FUZZERS)
+
+bench: deps-bench release ## compare with no pooler, pgbouncer and haproxy
+	$(call script,tests/bench/run.sh,build/release/pgcarwash)
+
+bench-parts: $(BENCHES:%=build/release/%) ## what single parts cost
+	$(Q)set -e; for program in $^; do $$program; done
+
+demo: ## install, build, and show a workload running through it
+	$(Q)tests/deps.sh build demo
+	$(Q)$(MAKE) release
+	$(call script,tests/demo/run.sh,build/release/pgcarwash)
+
+format: ## clang-format every source
+	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
+
+docs: $(if $(filter gendocs,$(TOOLS)),build/debug/gendocs) ## write what is generated from the tables
+	$(if $(filter gendocs,$(TOOLS)),$(Q)build/debug/gendocs .,@echo "tests/tools/gendocs.c: not there yet")
+
+deps: ## install missing Debian packages for building
+	$(Q)tests/deps.sh build
+
+deps-check: ## install missing Debian packages for building and testing
+	$(Q)tests/deps.sh build check
+
+deps-drivers:
+	$(Q)tests/deps.sh build drivers
+
+deps-bench:
+	$(Q)tests/deps.sh build bench
+
+install: release ## copy to PREFIX (/usr/local), below DESTDIR if set
+	install -D -m 755 build/release/pgcarwash $(DESTDIR)$(PREFIX)/bin/pgcarwash
+	$(if $(wildcard pgcarwash.ini.example),install -D -m 644 pgcarwash.ini.example $(DESTDIR)$(PREFIX)/share/doc/pgcarwash/pgcarwash.ini.example)
+	$(if $(wildcard etc/pgcarwash.service),install -D -m 644 etc/pgcarwash.service $(DESTDIR)$(PREFIX)/lib/systemd/system/pgcarwash.service)
+
+uninstall: ## remove what install copied
+	rm -f $(DESTDIR)$(PREFIX)/bin/pgcarwash $(DESTDIR)$(PREFIX)/lib/systemd/system/pgcarwash.service
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/pgcarwash
+
+clean: ## remove build/
+	rm -rf build
+
+help: ## this list
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' Makefile | \
+		while IFS=$$'\t' read -r target text; do printf '%-18s %s\n' "$$target" "$$text"; done
+
+-include $(shell find build -name '*.d' 2>/dev/null)

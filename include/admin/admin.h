@@ -1,0 +1,66 @@
+#ifndef ADMIN_ADMIN_H
+#define ADMIN_ADMIN_H
+
+#include "base/result.h"
+#include "base/text.h"
+#include "conf/settings.h"
+
+/*
+ * The console: the service that answers to the databases "pgcarwash" and "pgbouncer", with what
+ * it shows and what it steers. Above it is only the daemon, whose part in a command comes in
+ * as callbacks.
+ */
+
+struct admin;
+struct loop;
+struct pools;
+struct resolver;
+struct roster;
+struct steering;
+
+enum shutdown {
+	SHUTDOWN_NOW,
+	SHUTDOWN_WAIT_FOR_SERVERS, /* leave when no server is open */
+	SHUTDOWN_WAIT_FOR_CLIENTS, /* leave when no client is there, consoles included */
+};
+
+/* What commands ask of the daemon. Called from inside a session's message. */
+struct admin_actions {
+	void *ctx;
+	/* Reads the configuration anew. BROKEN: nothing has changed, the log says why. */
+	enum result (*reload)(void *ctx);
+	/* Changes one key. BROKEN likewise. */
+	enum result (*set)(void *ctx, struct slice key, struct slice value);
+	/* Begins to leave; the loop goes on at least until the end of the turn. */
+	void (*shut_down)(void *ctx, enum shutdown how);
+	/* Stops accepting connections, or goes on. */
+	void (*suspend_listeners)(void *ctx, bool suspended);
+};
+
+struct admin_options {
+	struct loop *loop;
+	struct pools *pools;
+	struct roster *roster;
+	struct resolver *resolver;
+	const struct settings *settings;     /* a reference is taken */
+	const struct admin_actions *actions; /* borrowed for admin's life */
+	const char *product;		     /* "pgcarwash 0.1.0"; a literal */
+	const char *version;		     /* "0.1.0"; a literal */
+};
+/* Registers itself at the roster, and so has to live longer. NULL without memory. */
+struct admin *admin_new(const struct admin_options *options) MUST_USE;
+/* The roster must be gone. NULL is allowed. */
+void admin_free(struct admin *admin);
+/* New settings. A reference is taken. */
+void admin_reload(struct admin *admin, const struct settings *settings);
+/*
+ * Answers commands whose wait is over. To be called when servers or sessions ended, from
+ * pools_watch and roster_watch, of which there is only one each.
+ */
+void admin_check_waits(struct admin *admin);
+/* RESUME, by a signal: as steering_resume, and whoever waits for a pause is told. */
+const char *admin_resume(struct admin *admin);
+/* What PAUSE and its kin have done, for signals that do the same. Lives as long as admin. */
+struct steering *admin_steering(struct admin *admin);
+
+#endif

@@ -1,0 +1,43 @@
+#ifndef CONF_CHOICE_H
+#define CONF_CHOICE_H
+
+/* The values of the settings that are one word out of a few. */
+
+enum pool_mode {
+	POOL_MODE_NOT_SET = -1, /* in a database or user entry: ask the next level */
+	POOL_MODE_SESSION,
+	POOL_MODE_TRANSACTION,
+	POOL_MODE_STATEMENT,
+};
+
+enum auth_type {
+	AUTH_TYPE_ANY,
+	AUTH_TYPE_TRUST,
+	AUTH_TYPE_PLAIN,
+	AUTH_TYPE_MD5,
+	AUTH_TYPE_SCRAM_SHA_256,
+	AUTH_TYPE_CERT,
+	AUTH_TYPE_HBA,
+	AUTH_TYPE_LDAP,
+	AUTH_TYPE_PAM,
+};
+
+/* As libpq's sslmode. */
+enum tls_mode {
+	TLS_MODE_DISABLE,
+	TLS_MODE_ALLOW,
+	TLS_MODE_PREFER,
+	TLS_MODE_REQUIRE,
+	TLS_MODE_VERIFY_CA,
+	TLS_MODE_VERIFY_FULL,
+};
+
+enum load_balance_hosts {
+	LOAD_BALANCE_ROUND_ROBIN,
+	LOAD_BALANCE_DISABLE,
+};
+
+/* "session", "transaction", "statement"; NULL for POOL_MODE_NOT_SET. */
+const char *pool_mode_text(enum pool_mode mode);
+
+#endif

@@ -1,0 +1,59 @@
+#ifndef CONF_EFFECTIVE_H
+#define CONF_EFFECTIVE_H
+
+#include "conf/settings.h"
+
+/*
+ * Which of a user's, a database's and the global value counts. database and user may be NULL:
+ * that level says nothing. Pools take the forced user's entry where the database has one;
+ * limits and timeouts of clients take the login user's.
+ */
+
+/* User, then database, then global. */
+enum pool_mode effective_pool_mode(const struct settings *settings,
+				   const struct database_settings *database,
+				   const struct user_settings *user);
+/* Servers in one pool; 0 = no limit. User, database, default_pool_size. */
+int effective_pool_size(const struct settings *settings, const struct database_settings *database,
+			const struct user_settings *user);
+/* Further servers when clients wait too long; 0 = none. User, database, global. */
+int effective_reserve_pool_size(const struct settings *settings,
+				const struct database_settings *database,
+				const struct user_settings *user);
+/* Database, then global; 0 = none. Not yet cut to the pool size. */
+int effective_min_pool_size(const struct settings *settings,
+			    const struct database_settings *database);
+/* How long a waiting client waits; 0 = for ever. User, database, global. */
+struct span effective_query_wait_timeout(const struct settings *settings,
+					 const struct database_settings *database,
+					 const struct user_settings *user);
+
+/* Servers and clients of a database over all its pools; 0 = no limit. */
+int effective_max_db_connections(const struct settings *settings,
+				 const struct database_settings *database);
+int effective_max_db_client_connections(const struct settings *settings,
+					const struct database_settings *database);
+/* The same for a user. */
+int effective_max_user_connections(const struct settings *settings,
+				   const struct user_settings *user);
+int effective_max_user_client_connections(const struct settings *settings,
+					  const struct user_settings *user);
+
+/* Age at which a server is retired; 0 = used once (only the global value can say so). */
+struct span effective_server_lifetime(const struct settings *settings,
+				      const struct database_settings *database);
+
+/* User, then global; 0 = off. */
+struct span effective_query_timeout(const struct settings *settings,
+				    const struct user_settings *user);
+struct span effective_idle_transaction_timeout(const struct settings *settings,
+					       const struct user_settings *user);
+struct span effective_transaction_timeout(const struct settings *settings,
+					  const struct user_settings *user);
+struct span effective_client_idle_timeout(const struct settings *settings,
+					  const struct user_settings *user);
+
+/* The name sent to the server: the entry's dbname, or what the client asked for. */
+const char *effective_dbname(const struct database_settings *database, const char *requested);
+
+#endif

@@ -1,0 +1,39 @@
+#ifndef NET_RESOLVE_H
+#define NET_RESOLVE_H
+
+#include "base/moment.h"
+#include "base/result.h"
+#include "net/address.h"
+#include "net/loop.h"
+
+/*
+ * Names to addresses without blocking (libevent's evdns; /etc/hosts and resolv.conf apply),
+ * with a cache of good and bad answers.
+ */
+
+struct resolver;
+struct resolve_request;
+
+struct resolve_answer {
+	const struct address *addresses; /* port filled in; borrowed for the call */
+	unsigned count;			 /* 0: failed, see error */
+	const char *error;
+};
+
+/* resolv_conf: NULL or "" = the system's. ttl: how long answers are kept. */
+struct resolver *resolver_new(struct loop *loop, const char *resolv_conf, struct span ttl,
+			      struct span negative_ttl) MUST_USE;
+void resolver_free(struct resolver *resolver);
+/*
+ * Asks; on_answer comes exactly once, from the loop, also for cached and numeric names, unless
+ * cancelled. NULL without memory.
+ */
+struct resolve_request *resolver_ask(struct resolver *resolver, const char *host, int port,
+				     void (*on_answer)(void *ctx, const struct resolve_answer *),
+				     void *ctx) MUST_USE;
+void resolver_cancel(struct resolve_request *request);
+/* For SHOW LISTS: names kept, questions under way. */
+unsigned resolver_names(const struct resolver *resolver);
+unsigned resolver_pending(const struct resolver *resolver);
+
+#endif

@@ -1,0 +1,61 @@
+/*
+ * The table of commands. Help texts are what docs/ADMIN.md says.
+ */
+
+#include <strings.h>
+
+#include "admin/admin_internal.h"
+
+static const struct command commands[] = {
+	{ "SHOW", "what", LEVEL_SHOW,
+	  "Shows something: the list below says what there is. `SELECT what` means the same.",
+	  control_show },
+	{ "SELECT", "what", LEVEL_SHOW, "The same as `SHOW what`.", control_show },
+	{ "SET", "key = value", LEVEL_STEER,
+	  "Changes one setting of `[pgcarwash]` until the next RELOAD. A value with blanks or "
+	  "quotes stands in single quotes. Settings that need a restart stay as they are, with "
+	  "a warning in the log.",
+	  control_set },
+	{ "RELOAD", "", LEVEL_STEER,
+	  "Reads the configuration and auth_file again and opens the log file anew. All or "
+	  "nothing: with a mistake in a file nothing changes, and the log says what is wrong.",
+	  control_reload },
+	{ "PAUSE", "[db]", LEVEL_STEER,
+	  "Closes server connections as their transactions end and lets clients wait. Answers "
+	  "when no server connection is left; a cancel request meanwhile undoes it.",
+	  control_pause },
+	{ "RESUME", "[db]", LEVEL_STEER, "Undoes PAUSE, KILL or SUSPEND.", control_resume },
+	{ "DISABLE", "db", LEVEL_STEER, "Refuses new logins to a database; those who are in stay.",
+	  control_disable },
+	{ "ENABLE", "db", LEVEL_STEER, "Undoes DISABLE.", control_enable },
+	{ "RECONNECT", "[db]", LEVEL_STEER,
+	  "Closes every server connection that is open now, each as it comes free.",
+	  control_reconnect },
+	{ "WAIT_CLOSE", "[db]", LEVEL_STEER,
+	  "Answers when the server connections that RECONNECT or a reload marked are closed.",
+	  control_wait_close },
+	{ "KILL", "[db]", LEVEL_STEER,
+	  "Drops all clients and server connections at once; new clients wait until RESUME.",
+	  control_kill },
+	{ "KILL_CLIENT", "id", LEVEL_STEER,
+	  "Ends the client with this id, which SHOW CLIENTS tells.", control_kill_client },
+	{ "SUSPEND", "", LEVEL_STEER,
+	  "Sends what is queued, reads no client and accepts none. Answers when all is sent; "
+	  "after suspend_timeout the slow ones are dropped. Ends with RESUME, or when the client "
+	  "that asked for it leaves.",
+	  control_suspend },
+	{ "SHUTDOWN", "[WAIT_FOR_SERVERS | WAIT_FOR_CLIENTS]", LEVEL_STEER,
+	  "Leaves at once, or closes the TCP listeners and leaves when all server connections "
+	  "are free, or when all clients are gone.",
+	  control_shutdown },
+};
+
+const struct command_table command_table = { commands, COUNT_OF(commands) };
+
+const struct command *command_find(const char *name)
+{
+	for (size_t i = 0; i < COUNT_OF(commands); i++)
+		if (strcasecmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}

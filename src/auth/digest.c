@@ -1,0 +1,84 @@
+/*
+ * SHA-256, HMAC and MD5 through libcrypto's EVP, each in one call, with its failures as results.
+ *
+ * Owns nothing between calls. Used by the whole folder; derivation.c alone drives EVP itself,
+ * because there the speed counts.
+ */
+#include "auth/auth_internal.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+enum result digest_sha256(const void *data, size_t len, uint8_t out[SCRAM_KEY_LEN])
+{
+	return EVP_Digest(data, len, out, NULL, EVP_sha256(), NULL) == 1 ? OK : BROKEN;
+}
+
+enum result digest_hmac(const uint8_t key[SCRAM_KEY_LEN], struct slice data,
+			uint8_t out[SCRAM_KEY_LEN])
+{
+	return HMAC(EVP_sha256(), key, SCRAM_KEY_LEN, (const unsigned char *)data.data, data.len,
+		    out, NULL)
+		       ? OK
+		       : BROKEN;
+}
+
+enum result digest_expand(const uint8_t key[SCRAM_KEY_LEN], const char *label, struct slice name,
+			  uint8_t *out, size_t len)
+{
+	struct buffer message = BUFFER_EMPTY;
+	enum result result = OK;
+	uint8_t block[SCRAM_KEY_LEN];
+
+	buffer_append_text(&message, label);
+	buffer_append(&message, "\0", 2);
+	buffer_append_slice(&message, name);
+	if (message.failed)
+		result = BROKEN;
+	for (uint8_t number = 0; result == OK && len > 0; number++) {
+		size_t part = len < sizeof(block) ? len : sizeof(block);
+
+		message.data[strlen(label) + 1] = (char)number;
+		result = digest_hmac(key, buffer_slice(&message), block);
+		memcpy(out, block, part);
+		out += part;
+		len -= part;
+	}
+	OPENSSL_cleanse(block, sizeof(block));
+	buffer_release(&message);
+	return result;
+}
+
+void hex_write(const uint8_t *data, size_t len, char *out)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < len; i++) {
+		*out++ = digits[data[i] >> 4];
+		*out++ = digits[data[i] & 15];
+	}
+}
+
+enum result digest_md5_hex(struct slice a, struct slice b, char out[32])
+{
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	uint8_t sum[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+	bool fine;
+
+	fine = context && EVP_DigestInit_ex(context, EVP_md5(), NULL) == 1 &&
+	       EVP_DigestUpdate(context, a.data, a.len) == 1 &&
+	       EVP_DigestUpdate(context, b.data, b.len) == 1 &&
+	       EVP_DigestFinal_ex(context, sum, &len) == 1 && len == 16;
+	EVP_MD_CTX_free(context);
+	if (fine)
+		hex_write(sum, len, out);
+	OPENSSL_cleanse(sum, sizeof(sum));
+	return fine ? OK : BROKEN;
+}
+
+bool bytes_equal_slowly(const void *a, size_t a_len, const void *b, size_t b_len)
+{
+	return a_len == b_len && CRYPTO_memcmp(a, b, a_len) == 0;
+}

@@ -1,0 +1,119 @@
+/*
+ * Rules between settings that are each fine alone. Errors are for what cannot work at all;
+ * warnings for what works otherwise than most would expect. Called by load.c; owns nothing.
+ */
+
+#include <string.h>
+
+#include "conf/effective.h"
+#include "conf/option.h"
+
+#include "conf/conf_internal.h"
+
+bool is_reserved_database(struct slice name)
+{
+	return slice_equal(name, SLICE_LITERAL("pgbouncer")) ||
+	       slice_equal(name, SLICE_LITERAL("pgcarwash"));
+}
+
+/* A complaint that points at the line of key, where it has one. */
+#define COMPLAIN_ABOUT(settings, complaints, severity, key, ...)                                   \
+	do {                                                                                       \
+		const char *file_ = NULL;                                                          \
+		unsigned line_ = 0;                                                                \
+		(void)option_source(option_find(&option_global, SLICE_LITERAL(key)), settings,     \
+				    &file_, &line_);                                               \
+		complaints_add(complaints, severity, file_, line_, __VA_ARGS__);                   \
+	} while (0)
+
+#define WARN_ABOUT(settings, complaints, key, ...)                                                 \
+	COMPLAIN_ABOUT(settings, complaints, COMPLAINT_WARNING, key, __VA_ARGS__)
+
+void check_errors(const struct settings *settings, struct complaints *complaints)
+{
+	if (!*settings->listen_addr && !*settings->unix_socket_dir)
+		COMPLAIN_ABOUT(settings, complaints, COMPLAINT_ERROR, "unix_socket_dir",
+			       "nowhere to listen: listen_addr and unix_socket_dir are both empty");
+	if (*settings->unix_socket_group && !*settings->unix_socket_dir)
+		COMPLAIN_ABOUT(settings, complaints, COMPLAINT_ERROR, "unix_socket_group",
+			       "unix_socket_group is set but there is no unix_socket_dir");
+}
+
+static void check_auth(const struct settings *settings, struct complaints *complaints)
+{
+	if (settings->auth_type != AUTH_TYPE_ANY && (!settings->auth_file || !*settings->auth_file))
+		WARN_ABOUT(settings, complaints, "auth_type",
+			   "no auth_file: nobody is known, so nobody can log in");
+}
+
+static void check_pools(const struct settings *settings, struct complaints *complaints)
+{
+	if (settings->reserve_pool_size > 0 && settings->reserve_pool_timeout.us == 0)
+		WARN_ABOUT(settings, complaints, "reserve_pool_size",
+			   "reserve_pool_size is never used: reserve_pool_timeout is 0");
+	if (settings->default_pool_size > 0 &&
+	    settings->min_pool_size > settings->default_pool_size)
+		WARN_ABOUT(settings, complaints, "min_pool_size",
+			   "min_pool_size %d is above default_pool_size %d, which counts",
+			   settings->min_pool_size, settings->default_pool_size);
+	if (settings->max_db_connections > 0 &&
+	    settings->default_pool_size > settings->max_db_connections)
+		WARN_ABOUT(settings, complaints, "max_db_connections",
+			   "default_pool_size %d cannot be reached: max_db_connections is %d",
+			   settings->default_pool_size, settings->max_db_connections);
+	if (settings->max_user_connections > 0 &&
+	    settings->default_pool_size > settings->max_user_connections)
+		WARN_ABOUT(settings, complaints, "max_user_connections",
+			   "default_pool_size %d cannot be reached: max_user_connections is %d",
+			   settings->default_pool_size, settings->max_user_connections);
+	if (settings->server_reset_query_always && !*settings->server_reset_query)
+		WARN_ABOUT(settings, complaints, "server_reset_query_always",
+			   "server_reset_query_always does nothing: server_reset_query is empty");
+}
+
+/* Only what the entry itself says: global values were looked at once. */
+static void check_database(const struct settings *settings,
+			   const struct database_settings *database, struct complaints *complaints)
+{
+	int size = effective_pool_size(settings, database, NULL);
+	int min = effective_min_pool_size(settings, database);
+	int most = effective_max_db_connections(settings, database);
+
+	if ((database->min_pool_size != NOT_SET || database->pool_size != NOT_SET) && size > 0 &&
+	    min > size)
+		complaints_add(complaints, COMPLAINT_WARNING, database->file, database->line,
+			       "database \"%s\": min_pool_size %d is above the pool size %d, which "
+			       "counts",
+			       database->name, min, size);
+	if ((database->pool_size != NOT_SET || database->max_db_connections > 0) && most > 0 &&
+	    size > most)
+		complaints_add(complaints, COMPLAINT_WARNING, database->file, database->line,
+			       "database \"%s\": the pool size %d cannot be reached: "
+			       "max_db_connections is %d",
+			       database->name, size, most);
+	if (settings->auth_type == AUTH_TYPE_ANY && !database->user)
+		complaints_add(
+			complaints, COMPLAINT_WARNING, database->file, database->line,
+			"database \"%s\" needs a user: with auth_type any clients have no name "
+			"to log in with",
+			database->name);
+	if (database->password && !database->user)
+		complaints_add(complaints, COMPLAINT_WARNING, database->file, database->line,
+			       "database \"%s\": the password is not used without a user",
+			       database->name);
+}
+
+void check_warnings(const struct settings *settings, struct complaints *complaints)
+{
+	check_auth(settings, complaints);
+	check_pools(settings, complaints);
+	for (size_t i = 0; i < settings->database_count; i++)
+		check_database(settings, &settings->databases[i], complaints);
+	if (settings->fallback_database)
+		check_database(settings, settings->fallback_database, complaints);
+	if (settings->database_count == 0 && !settings->fallback_database)
+		complaints_add(complaints, COMPLAINT_WARNING, NULL, 0,
+			       "no database in [databases]: only the console can be reached");
+	if (settings->syslog && !*settings->syslog_ident)
+		WARN_ABOUT(settings, complaints, "syslog_ident", "syslog_ident is empty");
+}

@@ -1,0 +1,139 @@
+/*
+ * Which level's value counts: the rules of the reference in one place. "Given" means set at
+ * all for sizes and query_wait_timeout, where 0 says something; above 0 for the rest. Called by
+ * pools, sessions and the console; owns nothing.
+ */
+
+#include "conf/effective.h"
+
+static int given_or(int value, int otherwise)
+{
+	return value != NOT_SET ? value : otherwise;
+}
+
+static int positive_or(int value, int otherwise)
+{
+	return value > 0 ? value : otherwise;
+}
+
+static struct span positive_span_or(struct span value, struct span otherwise)
+{
+	return value.us > 0 ? value : otherwise;
+}
+
+enum pool_mode effective_pool_mode(const struct settings *settings,
+				   const struct database_settings *database,
+				   const struct user_settings *user)
+{
+	if (user && user->pool_mode != POOL_MODE_NOT_SET)
+		return user->pool_mode;
+	if (database && database->pool_mode != POOL_MODE_NOT_SET)
+		return database->pool_mode;
+	return settings->pool_mode;
+}
+
+int effective_pool_size(const struct settings *settings, const struct database_settings *database,
+			const struct user_settings *user)
+{
+	int size = settings->default_pool_size;
+
+	if (database)
+		size = given_or(database->pool_size, size);
+	return user ? given_or(user->pool_size, size) : size;
+}
+
+int effective_reserve_pool_size(const struct settings *settings,
+				const struct database_settings *database,
+				const struct user_settings *user)
+{
+	int size = settings->reserve_pool_size;
+
+	if (database)
+		size = given_or(database->reserve_pool_size, size);
+	return user ? given_or(user->reserve_pool_size, size) : size;
+}
+
+int effective_min_pool_size(const struct settings *settings,
+			    const struct database_settings *database)
+{
+	return database ? given_or(database->min_pool_size, settings->min_pool_size)
+			: settings->min_pool_size;
+}
+
+struct span effective_query_wait_timeout(const struct settings *settings,
+					 const struct database_settings *database,
+					 const struct user_settings *user)
+{
+	if (user && span_is_set(user->query_wait_timeout))
+		return user->query_wait_timeout;
+	if (database && span_is_set(database->query_wait_timeout))
+		return database->query_wait_timeout;
+	return settings->query_wait_timeout;
+}
+
+int effective_max_db_connections(const struct settings *settings,
+				 const struct database_settings *database)
+{
+	return positive_or(database ? database->max_db_connections : NOT_SET,
+			   settings->max_db_connections);
+}
+
+int effective_max_db_client_connections(const struct settings *settings,
+					const struct database_settings *database)
+{
+	return positive_or(database ? database->max_db_client_connections : NOT_SET,
+			   settings->max_db_client_connections);
+}
+
+int effective_max_user_connections(const struct settings *settings,
+				   const struct user_settings *user)
+{
+	return positive_or(user ? user->max_user_connections : NOT_SET,
+			   settings->max_user_connections);
+}
+
+int effective_max_user_client_connections(const struct settings *settings,
+					  const struct user_settings *user)
+{
+	return positive_or(user ? user->max_user_client_connections : NOT_SET,
+			   settings->max_user_client_connections);
+}
+
+struct span effective_server_lifetime(const struct settings *settings,
+				      const struct database_settings *database)
+{
+	return positive_span_or(database ? database->server_lifetime : SPAN_NOT_SET,
+				settings->server_lifetime);
+}
+
+struct span effective_query_timeout(const struct settings *settings,
+				    const struct user_settings *user)
+{
+	return positive_span_or(user ? user->query_timeout : SPAN_NOT_SET, settings->query_timeout);
+}
+
+struct span effective_idle_transaction_timeout(const struct settings *settings,
+					       const struct user_settings *user)
+{
+	return positive_span_or(user ? user->idle_transaction_timeout : SPAN_NOT_SET,
+				settings->idle_transaction_timeout);
+}
+
+struct span effective_transaction_timeout(const struct settings *settings,
+					  const struct user_settings *user)
+{
+	return positive_span_or(user ? user->transaction_timeout : SPAN_NOT_SET,
+				settings->transaction_timeout);
+}
+
+struct span effective_client_idle_timeout(const struct settings *settings,
+					  const struct user_settings *user)
+{
+	return positive_span_or(user ? user->client_idle_timeout : SPAN_NOT_SET,
+				settings->client_idle_timeout);
+}
+
+const char *effective_dbname(const struct database_settings *database, const char *requested)
+{
+	return database->dbname ? database->dbname : requested;
+}

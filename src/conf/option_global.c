@@ -1,0 +1,316 @@
+/*
+ * The keys of [pgcarwash], in the order SHOW CONFIG lists them. A table and nothing else: what
+ * is done with rows is in option.c and value.c. Help texts are what a user reads in CONFIG.md
+ * and in the example file.
+ */
+
+#include <limits.h>
+
+#include "conf/option.h"
+
+#include "conf/conf_internal.h"
+
+#define AT(ctype, key)		.name = #key, .offset = FIELD_AT(struct settings, ctype, key)
+#define TEXT(key)		AT(const char *, key), .type = OPTION_TEXT
+#define LIST(key)		AT(const char *, key), .type = OPTION_LIST
+#define PATH(key)		AT(const char *, key), .type = OPTION_PATH
+#define BOOL(key)		AT(bool, key), .type = OPTION_BOOL
+#define TIME(key)		AT(struct span, key), .type = OPTION_TIME, SPAN_ROW
+#define SPAN_ROW		.max = TIME_MAX, .unit = "seconds"
+#define INT(key, low, high)	AT(int, key), .type = OPTION_INT, .min = low, .max = high
+#define UINT(key, low, high)	AT(unsigned, key), .type = OPTION_UINT, .min = low, .max = high
+#define MODE(key)		AT(int, key), .type = OPTION_MODE, .min = 0, .max = 0777
+#define WORD(key, words)	AT(const char *, key), .type = OPTION_WORD, .choices = words
+#define ENUM(key, ctype, words) AT(ctype, key), .type = OPTION_ENUM, .choices = words
+
+#define LIVE	    .flags = OPTION_RELOADABLE
+#define LIVE_LATER  .flags = OPTION_RELOADABLE | OPTION_NO_EFFECT
+#define FIXED	    .flags = 0
+#define FIXED_LATER .flags = OPTION_NO_EFFECT
+
+static const char auth_query_standard[] =
+	"SELECT rolname, CASE WHEN rolvaliduntil < now() THEN NULL ELSE rolpassword END "
+	"FROM pg_authid WHERE rolname=$1 AND rolcanlogin";
+
+/* A row stays one thought, whatever its length. */
+/* clang-format off */
+static const struct option rows[] = {
+{ LIST(admin_users), LIVE, .standard = "", .group = GROUP_CONSOLE,
+  .help = "Users who may give every command on the console. They log in like any other client." },
+{ BOOL(application_name_add_host), LIVE_LATER, .standard = "0", .group = GROUP_CLIENTS,
+  .help = "Appends the client's address to its application_name at login, so that "
+	"pg_stat_activity shows where a query came from." },
+{ TEXT(auth_dbname), LIVE_LATER, .group = GROUP_AUTH,
+  .help = "The database entry in which auth_query runs. Without it, the database the client "
+	"asked for. The console's own database is not possible." },
+{ PATH(auth_file), LIVE, .group = GROUP_AUTH,
+  .help = "File of users and their secrets, one a line: \"name\" \"secret\". A secret is a plain "
+	"password, md5 and 32 hexadecimal digits, or a SCRAM-SHA-256 verifier as PostgreSQL "
+	"stores it. Read again at every reload." },
+{ PATH(auth_hba_file), LIVE_LATER, .standard = "", .group = GROUP_AUTH,
+  .help = "Rules in the form of pg_hba.conf, used when auth_type is hba." },
+{ PATH(auth_ident_file), LIVE_LATER, .group = GROUP_AUTH,
+  .help = "Maps from certificate or operating system names to database users, used by rules "
+	"of auth_hba_file that name a map." },
+{ TEXT(auth_ldap_options), LIVE_LATER, .group = GROUP_AUTH,
+  .help = "LDAP options as PostgreSQL writes them in pg_hba.conf, used when auth_type is ldap." },
+{ TEXT(auth_query), LIVE_LATER, .standard = auth_query_standard, .group = GROUP_AUTH,
+  .help = "Query that finds the secret of a user who is not in auth_file. It takes the name as $1 "
+	"and returns two columns, name and secret. A secret of NULL never matches." },
+{ ENUM(auth_type, enum auth_type, choice_auth_type), LIVE, .standard = "md5", .group = GROUP_AUTH,
+  .help = "How clients prove who they are. any: no check and no name, for databases with a forced "
+	"user. trust: no check, but the user must be known. plain: the password in clear text. "
+	"md5: a challenge, or SCRAM where the stored secret is a SCRAM verifier. scram-sha-256: "
+	"SCRAM only." },
+{ TEXT(auth_user), LIVE_LATER, .group = GROUP_AUTH,
+  .help = "The user who runs auth_query. Without it, only users in auth_file can log in." },
+{ TIME(autodb_idle_timeout), LIVE_LATER, .standard = "3600", .group = GROUP_POOLS,
+  .help = "A database made from the * entry is forgotten after being unused this long. 0 "
+	"keeps it." },
+{ TIME(cancel_wait_timeout), LIVE, .standard = "10", .group = GROUP_TIMEOUTS,
+  .help = "A cancel request that could not be passed on to the server in this time is dropped. "
+	"0 waits as long as it takes." },
+{ TIME(client_idle_timeout), LIVE, .standard = "0", .group = GROUP_TIMEOUTS,
+  .help = "Clients that hold no server and say nothing for this long are disconnected. 0 is off. "
+	"Set it above the idle time of the application's own pool." },
+{ TIME(client_login_timeout), LIVE, .standard = "60", .group = GROUP_TIMEOUTS,
+  .help = "A client's whole login must be done in this time. 0 is off." },
+{ TEXT(client_tls13_ciphers), LIVE_LATER, .group = GROUP_CLIENT_TLS,
+  .help = "TLS 1.3 cipher suites offered to clients, in OpenSSL's notation." },
+{ PATH(client_tls_ca_file), LIVE_LATER, .standard = "", .group = GROUP_CLIENT_TLS,
+  .help = "Certificates of the authorities that sign client certificates." },
+{ PATH(client_tls_cert_file), LIVE_LATER, .standard = "", .group = GROUP_CLIENT_TLS,
+  .help = "Our certificate, shown to clients." },
+{ TEXT(client_tls_ciphers), LIVE_LATER, .standard = "default", .group = GROUP_CLIENT_TLS,
+  .help = "Ciphers offered to clients up to TLS 1.2, in OpenSSL's notation. default, "
+	"secure, normal "
+	"and fast all mean the library's default." },
+{ WORD(client_tls_dheparams, choice_dheparams), LIVE_LATER, .standard = "auto",
+  .group = GROUP_CLIENT_TLS,
+  .help = "Parameters of the ephemeral Diffie-Hellman exchange with clients." },
+{ TEXT(client_tls_ecdhcurve), LIVE_LATER, .standard = "auto", .group = GROUP_CLIENT_TLS,
+  .help = "Elliptic curve of the key exchange with clients: none, auto or a curve's name." },
+{ PATH(client_tls_key_file), LIVE_LATER, .standard = "", .group = GROUP_CLIENT_TLS,
+  .help = "The private key that belongs to client_tls_cert_file." },
+{ TEXT(client_tls_protocols), LIVE_LATER, .standard = "secure", .group = GROUP_CLIENT_TLS,
+  .help = "TLS versions allowed to clients: a list of tlsv1.0, tlsv1.1, tlsv1.2 and tlsv1.3, or "
+	"all, or secure (1.2 and 1.3). A ! before a version takes it out." },
+{ ENUM(client_tls_sslmode, enum tls_mode, choice_tls_mode), LIVE_LATER, .standard = "disable",
+  .group = GROUP_CLIENT_TLS,
+  .help = "Whether clients may or must use TLS, in the words of libpq's sslmode. All but disable "
+	"need a key and a certificate." },
+{ PATH(conffile), LIVE, .group = GROUP_PROCESS,
+  .help = "The file that the next reload reads. Normally the one named on the command line." },
+{ INT(default_pool_size, 0, INT_MAX), LIVE, .standard = "20", .scoped = "pool_size",
+  .group = GROUP_POOLS,
+  .help = "How many server connections one pool, that is one pair of database and user, may have. "
+	"0 is no limit. More is seldom faster: start near twice the cores of the server." },
+{ BOOL(disable_pqexec), FIXED, .standard = "0", .group = GROUP_CLIENTS,
+  .help = "Refuses the simple query protocol, which allows several statements in one text and is "
+	"what SQL injection likes best. Only for applications that use the extended protocol "
+	"throughout." },
+{ TIME(dns_max_ttl), LIVE_LATER, .standard = "15", .group = GROUP_DNS,
+  .help = "How long a host name's addresses are remembered." },
+{ TIME(dns_nxdomain_ttl), LIVE_LATER, .standard = "15", .group = GROUP_DNS,
+  .help = "How long it is remembered that a host name does not exist." },
+{ TIME(dns_zone_check_period), LIVE_LATER, .standard = "0", .group = GROUP_DNS,
+  .help = "How often a zone's serial number is looked at; when it has changed, all names of the "
+	"zone are looked up again. 0 is off." },
+{ TIME(idle_transaction_timeout), LIVE, .standard = "0", .group = GROUP_TIMEOUTS,
+  .help = "A client that stays idle inside a transaction for this long is disconnected, and its "
+	"transaction is rolled back. 0 is off." },
+{ LIST(ignore_startup_parameters), LIVE, .standard = "", .group = GROUP_CLIENTS,
+  .help = "Start-up parameters to accept and do nothing about, instead of refusing the "
+	"login. Needed "
+	"for drivers that send extra_float_digits and the like. The word options also swallows "
+	"unknown settings inside the options parameter." },
+{ TEXT(job_name), FIXED_LATER, .standard = "pgcarwash", .group = GROUP_PROCESS,
+  .help = "A name for this instance." },
+{ LIST(listen_addr), FIXED, .standard = "", .group = GROUP_LISTEN,
+  .help = "Addresses to listen on for TCP: names, IPv4 or IPv6 addresses, * for all. Empty: "
+	"only the "
+	"Unix socket." },
+{ INT(listen_backlog, 0, 65535), FIXED, .standard = "128", .group = GROUP_LISTEN,
+  .help = "How many connections may wait in the kernel to be accepted." },
+{ INT(listen_port, 1, 65535), FIXED, .standard = "6432", .group = GROUP_LISTEN,
+  .help = "TCP port, and the number in the name of the Unix socket." },
+{ BOOL(log_connections), LIVE, .standard = "1", .group = GROUP_LOG,
+  .help = "Log each successful login." },
+{ BOOL(log_disconnections), LIVE, .standard = "1", .group = GROUP_LOG,
+  .help = "Log each end of a connection, with the reason." },
+{ BOOL(log_pooler_errors), LIVE, .standard = "1", .group = GROUP_LOG,
+  .help = "Log the errors that we, not the server, send to clients." },
+{ BOOL(log_stats), LIVE, .standard = "1", .group = GROUP_LOG,
+  .help = "Log a line of totals every stats_period." },
+{ PATH(logfile), LIVE, .standard = "", .group = GROUP_LOG,
+  .help = "File to append log lines to. Opened again at every reload, for log rotation." },
+{ TEXT(login_notify_message), LIVE_LATER, .standard = "", .group = GROUP_CLIENTS,
+  .help = "A notice sent to each client at the end of its login." },
+{ INT(max_client_conn, 1, INT_MAX), LIVE, .standard = "100", .group = GROUP_CLIENTS,
+  .help = "How many clients may be connected at once, those logging in included, the "
+	"console's aside. "
+	"Each needs a file descriptor, and so does each server connection." },
+{ INT(max_db_client_connections, 0, INT_MAX), LIVE, .standard = "0", .group = GROUP_CLIENTS,
+  .help = "How many clients of one database may be connected at once. 0 is no limit." },
+{ INT(max_db_connections, 0, INT_MAX), LIVE, .standard = "0", .group = GROUP_POOLS,
+  .help = "How many server connections all pools of one database may have together. When it is "
+	"reached, an idle server of another pool gives way. 0 is no limit." },
+{ UINT(max_packet_size, 256, UINT_MAX), LIVE, .standard = "2147483647", .unit = "bytes",
+  .group = GROUP_NETWORK,
+  .help = "A longer message ends the connection. Long messages pass through in pieces, so this "
+	"protects the server's memory rather than ours." },
+{ INT(max_prepared_statements, 0, INT_MAX), LIVE, .standard = "200", .group = GROUP_POOLS,
+  .help = "How many of the clients' named prepared statements are kept on one server connection in "
+	"transaction and statement mode; the longest unused gives way. 0: names are not followed "
+	"and prepared statements fail in these modes." },
+{ INT(max_user_client_connections, 0, INT_MAX), LIVE, .standard = "0", .group = GROUP_CLIENTS,
+  .help = "How many clients of one user may be connected at once. 0 is no limit." },
+{ INT(max_user_connections, 0, INT_MAX), LIVE, .standard = "0", .group = GROUP_POOLS,
+  .help = "How many server connections all pools of one user may have together. 0 is no limit." },
+{ INT(min_pool_size, 0, INT_MAX), LIVE, .standard = "0", .group = GROUP_POOLS,
+  .help = "How many server connections a pool keeps open even when idle, as long as a client is "
+	"connected or the entry forces a user. Helps when load comes back suddenly." },
+{ INT(peer_id, 0, 16383), LIVE_LATER, .standard = "0", .group = GROUP_LISTEN,
+  .help = "Our number among processes that share a port, so that cancel requests reach the right "
+	"one. 0: we are alone." },
+{ PATH(pidfile), FIXED, .standard = "", .group = GROUP_PROCESS,
+  .help = "File for our process id. Needed to run in the background." },
+{ INT(pkt_buf, 512, 16777216), FIXED_LATER, .standard = "4096", .unit = "bytes",
+  .group = GROUP_NETWORK,
+  .help = "Size of the buffers that bytes pass through." },
+{ ENUM(pool_mode, enum pool_mode, choice_pool_mode), LIVE, .standard = "session",
+  .group = GROUP_POOLS,
+  .help = "When a server goes back to the pool. session: when the client leaves. "
+	"transaction: after "
+	"each transaction. statement: after each query, and transactions of several statements are "
+	"refused." },
+{ TIME(pool_idle_timeout), LIVE_LATER, .standard = "0", .group = GROUP_POOLS,
+  .help = "A pool without clients and servers is forgotten after this time. 0 keeps it." },
+{ TIME(query_timeout), LIVE, .standard = "0", .group = GROUP_TIMEOUTS,
+  .help = "A query that takes longer costs the client its connection. 0 is off. Set it a "
+	"little above "
+	"PostgreSQL's statement_timeout: it is meant for a network that fails silently." },
+{ INT(query_wait_notify, 0, INT_MAX), LIVE_LATER, .standard = "5", .unit = "seconds",
+  .group = GROUP_TIMEOUTS,
+  .help = "A client that has waited this long for a server gets a notice, once. 0 is off." },
+{ TIME(query_wait_timeout), LIVE, .standard = "120", .group = GROUP_TIMEOUTS,
+  .help = "A client that has waited this long for a server is disconnected. 0 lets it wait "
+	"for ever." },
+{ INT(reserve_pool_size, 0, INT_MAX), LIVE, .standard = "0", .group = GROUP_POOLS,
+  .help = "How many further server connections a pool may open when a client has waited for "
+	"reserve_pool_timeout. 0 is none." },
+{ TIME(reserve_pool_timeout), LIVE, .standard = "5", .group = GROUP_POOLS,
+  .help = "How long a client must have waited before the reserve is used. 0 never uses it." },
+{ PATH(resolv_conf), FIXED_LATER, .standard = "", .group = GROUP_DNS,
+  .help = "File to read name servers from. Empty: the system's." },
+{ INT(sbuf_loopcnt, 0, INT_MAX), LIVE_LATER, .standard = "5", .group = GROUP_NETWORK,
+  .help = "How often one socket is read before others get their turn. 0 is no limit." },
+{ INT(scram_iterations, 1, INT_MAX), LIVE, .standard = "4096", .group = GROUP_AUTH,
+  .help = "Rounds of hashing when a SCRAM login is checked against a plain password in "
+	"auth_file. More "
+	"rounds cost an attacker, the client and us alike." },
+{ TIME(server_check_delay), LIVE, .standard = "30", .group = GROUP_SERVERS,
+  .help = "A server connection idle for longer is tried with server_check_query before it is lent "
+	"out. 0 tries it every time." },
+{ TEXT(server_check_query), LIVE, .standard = "<empty>", .group = GROUP_SERVERS,
+  .help = "Query that tells whether a server connection still works. The word <empty> sends "
+	"an empty "
+	"query, the cheapest there is. Nothing at all: no check." },
+{ TIME(server_connect_timeout), LIVE, .standard = "15", .group = GROUP_SERVERS,
+  .help = "Connecting and logging in to a server must be done in this time." },
+{ BOOL(server_fast_close), LIVE_LATER, .standard = "0", .group = GROUP_SERVERS,
+  .help = "In session mode, closes servers that are to be replaced at the end of the transaction "
+	"instead of waiting for the client to leave." },
+{ TIME(server_idle_timeout), LIVE, .standard = "600", .group = GROUP_SERVERS,
+  .help = "A server connection unused for this long is closed, but not below min_pool_size. "
+	"0 is off." },
+{ TIME(server_lifetime), LIVE, .standard = "3600", .group = GROUP_SERVERS,
+  .help = "A server connection this old is closed when it is free, one after the other so "
+	"that a pool "
+	"is never empty at once. 0 uses each connection once." },
+{ TIME(server_login_retry), LIVE, .standard = "15", .group = GROUP_SERVERS,
+  .help = "How long to wait after a failed connect or login before trying again. Clients that come "
+	"meanwhile are told the last error." },
+{ TEXT(server_reset_query), LIVE, .standard = "DISCARD ALL", .group = GROUP_SERVERS,
+  .help = "Query that makes a server clean for its next client, run when a client leaves in "
+	"session "
+	"mode. Empty: none." },
+{ BOOL(server_reset_query_always), LIVE, .standard = "0", .group = GROUP_SERVERS,
+  .help = "Runs server_reset_query in every pool mode, after each transaction too. A crutch for "
+	"applications that do not fit transaction mode." },
+{ BOOL(server_round_robin), LIVE, .standard = "0", .group = GROUP_SERVERS,
+  .help = "Lends the server that was idle longest rather than the one used last. Spreads "
+	"load where "
+	"something behind one address balances connections." },
+{ TEXT(server_tls13_ciphers), LIVE_LATER, .group = GROUP_SERVER_TLS,
+  .help = "TLS 1.3 cipher suites offered to servers, in OpenSSL's notation." },
+{ PATH(server_tls_ca_file), LIVE_LATER, .standard = "", .group = GROUP_SERVER_TLS,
+  .help = "Certificates of the authorities that sign server certificates." },
+{ PATH(server_tls_cert_file), LIVE_LATER, .standard = "", .group = GROUP_SERVER_TLS,
+  .help = "Our certificate, shown to servers that ask for one." },
+{ TEXT(server_tls_ciphers), LIVE_LATER, .standard = "default", .group = GROUP_SERVER_TLS,
+  .help = "Ciphers offered to servers up to TLS 1.2; see client_tls_ciphers." },
+{ PATH(server_tls_key_file), LIVE_LATER, .standard = "", .group = GROUP_SERVER_TLS,
+  .help = "The private key that belongs to server_tls_cert_file." },
+{ TEXT(server_tls_protocols), LIVE_LATER, .standard = "secure", .group = GROUP_SERVER_TLS,
+  .help = "TLS versions allowed to servers; see client_tls_protocols." },
+{ ENUM(server_tls_sslmode, enum tls_mode, choice_tls_mode), LIVE_LATER, .standard = "prefer",
+  .group = GROUP_SERVER_TLS,
+  .help = "Whether connections to servers may or must use TLS, in the words of libpq's sslmode." },
+{ BOOL(so_reuseport), FIXED_LATER, .standard = "0", .group = GROUP_LISTEN,
+  .help = "Lets several processes listen on one port; the kernel spreads the clients." },
+{ INT(stats_period, 1, INT_MAX), LIVE, .standard = "60", .unit = "seconds", .group = GROUP_LOG,
+  .help = "How often averages are computed, and logged with log_stats." },
+{ LIST(stats_users), LIVE, .standard = "", .group = GROUP_CONSOLE,
+  .help = "Users who may look at everything on the console but change nothing." },
+{ TIME(suspend_timeout), LIVE, .standard = "10", .group = GROUP_CONSOLE,
+  .help = "Connections that cannot be brought to a stop in this time after SUSPEND are closed." },
+{ BOOL(syslog), LIVE, .standard = "0", .group = GROUP_LOG, .help = "Send log lines to syslog." },
+{ WORD(syslog_facility, choice_syslog_facility), LIVE, .standard = "daemon", .group = GROUP_LOG,
+  .help = "The facility they are sent under." },
+{ TEXT(syslog_ident), LIVE, .standard = "pgcarwash", .group = GROUP_LOG,
+  .help = "The name they are sent under." },
+{ BOOL(tcp_defer_accept), LIVE, .standard = "1", .group = GROUP_NETWORK,
+  .help = "Accepts a connection only when its first bytes are there (TCP_DEFER_ACCEPT)." },
+{ BOOL(tcp_keepalive), LIVE, .standard = "1", .group = GROUP_NETWORK,
+  .help = "Lets the kernel find dead connections (SO_KEEPALIVE)." },
+{ INT(tcp_keepcnt, 0, 127), LIVE, .standard = "0", .group = GROUP_NETWORK,
+  .help = "How many probes may go unanswered (TCP_KEEPCNT). 0: the system's default." },
+{ INT(tcp_keepidle, 0, 32767), LIVE, .standard = "0", .unit = "seconds", .group = GROUP_NETWORK,
+  .help = "Silence before the first probe (TCP_KEEPIDLE). 0: the system's default." },
+{ INT(tcp_keepintvl, 0, 32767), LIVE, .standard = "0", .unit = "seconds", .group = GROUP_NETWORK,
+  .help = "Time between probes (TCP_KEEPINTVL). 0: the system's default." },
+{ INT(tcp_socket_buffer, 0, INT_MAX), LIVE, .standard = "0", .unit = "bytes",
+  .group = GROUP_NETWORK,
+  .help = "Size of the kernel's socket buffers (SO_SNDBUF, SO_RCVBUF). 0: the system's "
+	"choice, which "
+	"adapts itself and is nearly always better." },
+{ INT(tcp_user_timeout, 0, INT_MAX), LIVE, .standard = "0", .unit = "milliseconds",
+  .group = GROUP_NETWORK,
+  .help = "How long sent bytes may stay unacknowledged before the connection counts as dead "
+	"(TCP_USER_TIMEOUT). 0: the system's default." },
+{ LIST(track_extra_parameters), FIXED, .standard = "IntervalStyle", .group = GROUP_CLIENTS,
+  .help = "Settings that are kept per client across servers, besides client_encoding, DateStyle, "
+	"TimeZone, standard_conforming_strings and application_name. Only settings that PostgreSQL "
+	"reports to clients can be followed." },
+{ TIME(transaction_timeout), LIVE, .standard = "0", .group = GROUP_TIMEOUTS,
+  .help = "A transaction that takes longer costs the client its connection. 0 is off." },
+{ PATH(unix_socket_dir), FIXED, .standard = "/tmp", .group = GROUP_LISTEN,
+  .help = "Directory of the Unix socket, .s.PGSQL.PORT in it. Empty: none. A name that "
+	"starts with @ is "
+	"in the abstract namespace. Servers without a host are looked for here too." },
+{ TEXT(unix_socket_group), FIXED, .standard = "", .group = GROUP_LISTEN,
+  .help = "Group that owns the Unix socket." },
+{ MODE(unix_socket_mode), FIXED, .standard = "0777", .group = GROUP_LISTEN,
+  .help = "Permissions of the Unix socket. Write 0770 with a leading zero: the number is "
+	"octal then." },
+{ TEXT(user), FIXED, .group = GROUP_PROCESS,
+  .help = "Operating system user to become after start. We do not run as root." },
+{ INT(verbose, 0, INT_MAX), LIVE, .group = GROUP_LOG,
+  .help = "How much to log: 0 what matters, 1 details, 2 every step. Each -v on the command "
+	"line adds "
+	"one." },
+};
+/* clang-format on */
+
+const struct option_table option_global = { "pgcarwash", rows, COUNT_OF(rows) };

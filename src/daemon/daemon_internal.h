@@ -1,0 +1,88 @@
+#ifndef DAEMON_DAEMON_INTERNAL_H
+#define DAEMON_DAEMON_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "admin/admin.h"
+#include "base/result.h"
+#include "base/text.h"
+#include "conf/complaint.h"
+#include "conf/settings.h"
+#include "daemon/arguments.h"
+#include "daemon/daemon.h"
+
+/* What the files of this folder share: the root struct, and the parts of its work. */
+
+struct address;
+struct event;
+struct listener;
+struct loop;
+
+#define LISTENERS_MAX 64
+#define SIGNALS_MAX   8
+
+struct listeners {
+	struct listener *items[LISTENERS_MAX];
+	size_t count;
+};
+
+enum leaving {
+	LEAVING_NOT,
+	LEAVING_FOR_CLIENTS, /* when no client is there */
+	LEAVING_FOR_SERVERS, /* when no server is open */
+	LEAVING_NOW,
+};
+
+struct daemon {
+	const struct arguments *arguments;
+	const struct settings *settings;
+	struct loop *loop;
+	struct resolver *resolver;
+	struct statement_store *statements;
+	struct varset_store *varsets;
+	struct pools *pools;
+	struct roster *roster;
+	struct admin_actions actions;
+	struct admin *admin;
+	struct listeners listeners;
+	struct event *signals[SIGNALS_MAX];
+	enum leaving leaving;
+	bool has_pidfile;
+	bool in_background; /* nobody reads stderr */
+};
+
+/* ---- daemon.c ---- */
+
+/* Begins to leave; asked again it leaves at once. */
+void daemon_leave(struct daemon *daemon, enum leaving leaving);
+
+/* ---- reload.c ---- */
+
+/* Each line of complaints to the log. */
+void log_complaints(const struct complaints *complaints);
+/* Lets log lines go where settings want them. BROKEN: as before, errno tells why. */
+enum result open_log(const struct daemon *daemon, const struct settings *settings) MUST_USE;
+enum result daemon_reload(struct daemon *daemon) MUST_USE;
+enum result daemon_set(struct daemon *daemon, struct slice key, struct slice value) MUST_USE;
+
+/* ---- signals.c ---- */
+
+enum result signals_open(struct daemon *daemon) MUST_USE;
+void signals_close(struct daemon *daemon);
+
+/* ---- listeners.c ---- */
+
+/* Opens all that settings ask for. BROKEN (the log says why) leaves nothing open. */
+enum result listeners_open(struct listeners *listeners, struct loop *loop,
+			   const struct settings *settings,
+			   void (*on_accept)(void *ctx, int fd, const struct address *peer),
+			   void *ctx) MUST_USE;
+void listeners_close(struct listeners *listeners);
+/* The Unix socket stays, for the console. */
+void listeners_close_tcp(struct listeners *listeners);
+void listeners_suspend(struct listeners *listeners, bool suspended);
+/* Options of sockets to be accepted, from newer settings. */
+void listeners_tune(struct listeners *listeners, const struct settings *settings);
+
+#endif

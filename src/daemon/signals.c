@@ -1,0 +1,107 @@
+/*
+ * Signals: a table of what each one does. Owns one libevent event per signal; their callbacks
+ * come from the loop like any other.
+ */
+
+#include <signal.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "admin/steering.h"
+#include "base/log.h"
+#include "daemon/daemon_internal.h"
+#include "net/loop.h"
+
+struct action {
+	int signal;
+	void (*run)(struct daemon *daemon);
+};
+
+static void on_hup(struct daemon *daemon)
+{
+	log_info("got SIGHUP, re-reading config");
+	(void)!daemon_reload(daemon);
+}
+
+static void on_term(struct daemon *daemon)
+{
+	if (daemon->leaving != LEAVING_NOT)
+		log_info("got SIGTERM while shutting down, fast exit");
+	else
+		log_info("got SIGTERM, shutting down, waiting for all clients disconnect");
+	daemon_leave(daemon, LEAVING_FOR_CLIENTS);
+}
+
+static void on_int(struct daemon *daemon)
+{
+	if (daemon->leaving != LEAVING_NOT)
+		log_info("got SIGINT while shutting down, fast exit");
+	else
+		log_info("got SIGINT, shutting down, waiting for all servers connections to be "
+			 "released");
+	daemon_leave(daemon, LEAVING_FOR_SERVERS);
+}
+
+static void on_quit(struct daemon *daemon)
+{
+	log_info("got SIGQUIT, fast exit");
+	daemon_leave(daemon, LEAVING_NOW);
+}
+
+static void on_usr1(struct daemon *daemon)
+{
+	if (steering_pause(admin_steering(daemon->admin)))
+		log_info("got SIGUSR1, but already paused/suspended");
+	else
+		log_info("got SIGUSR1, pausing all activity");
+}
+
+static void on_usr2(struct daemon *daemon)
+{
+	if (daemon->leaving != LEAVING_NOT)
+		log_info("got SIGUSR2 while shutting down, ignoring");
+	else if (admin_resume(daemon->admin))
+		log_info("got SIGUSR2, but not paused/suspended");
+	else
+		log_info("got SIGUSR2, continuing from PAUSE or SUSPEND");
+}
+
+static const struct action actions[] = {
+	{ SIGHUP, on_hup },   { SIGTERM, on_term }, { SIGINT, on_int },
+	{ SIGQUIT, on_quit }, { SIGUSR1, on_usr1 }, { SIGUSR2, on_usr2 },
+};
+
+_Static_assert(COUNT_OF(actions) <= SIGNALS_MAX, "a place for each signal");
+
+static void on_signal(evutil_socket_t number, short what, void *context)
+{
+	(void)what;
+	for (size_t i = 0; i < COUNT_OF(actions); i++)
+		if (actions[i].signal == number)
+			actions[i].run(context);
+}
+
+enum result signals_open(struct daemon *daemon)
+{
+	/* A peer that is gone is told by write, not by a signal. */
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < COUNT_OF(actions); i++) {
+		daemon->signals[i] =
+			evsignal_new(loop_base(daemon->loop), actions[i].signal, on_signal, daemon);
+		if (!daemon->signals[i] || event_add(daemon->signals[i], NULL) != 0) {
+			log_fatal("cannot watch signal %s", strsignal(actions[i].signal));
+			return BROKEN;
+		}
+	}
+	return OK;
+}
+
+void signals_close(struct daemon *daemon)
+{
+	for (size_t i = 0; i < COUNT_OF(actions); i++) {
+		if (daemon->signals[i])
+			event_free(daemon->signals[i]);
+		daemon->signals[i] = NULL;
+	}
+}

@@ -1,0 +1,401 @@
+/*
+ * Listening sockets. Owned by the daemon, one for each address; hands every accepted socket to
+ * on_accept.
+ *
+ * When the process is out of descriptors, a listening socket stays readable and nothing can be
+ * done about it: without care the loop would spin. A reserve descriptor is given up to accept
+ * the client waiting longest and close it, so that he is told, and the listener rests a moment.
+ */
+#include "net/listener.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "net/net_internal.h"
+#include "net/timer.h"
+
+/* Accepted in one turn at most while clients come in crowds. */
+#define ACCEPTS_PER_TURN 32
+/* How long to rest without descriptors, and how often to say so at most. */
+#define REST_MS		100
+#define WARN_INTERVAL_S 10
+
+struct listener {
+	struct loop *loop;
+	struct event event;
+	struct timer rest;
+	struct loop_task reap;
+	void (*on_accept)(void *ctx, int fd, const struct address *peer);
+	void *ctx;
+	struct address address;
+	int fd;
+	int reserve;	   /* -1: could not be had back yet */
+	bool paused;	   /* by the owner */
+	bool freed;	   /* the reaper's */
+	bool made_file;	   /* a Unix socket file is ours to remove: */
+	dev_t file_device; /* but only if it is still the one we made */
+	ino_t file_inode;
+	uint64_t last_turn;   /* the last turn something was accepted in */
+	struct moment warned; /* never: not yet */
+	unsigned refused;     /* clients closed unheard since the last warning */
+};
+
+/* ---- out of descriptors ---- */
+
+static int reserve_open(void)
+{
+	return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void warn_rarely(struct listener *listener, int error)
+{
+	struct moment now = loop_now(listener->loop);
+	struct moment again = moment_after(listener->warned, span_seconds(WARN_INTERVAL_S));
+
+	if (!moment_is_never(listener->warned) && !moment_reached(again, now))
+		return;
+	log_warning("accept failed: %s (%u clients refused since last said)", strerror(error),
+		    listener->refused);
+	listener->warned = now;
+	listener->refused = 0;
+}
+
+static void refuse_one(struct listener *listener)
+{
+	int fd;
+
+	if (listener->reserve < 0)
+		return;
+	close(listener->reserve);
+	fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd >= 0) {
+		close(fd);
+		listener->refused++;
+	}
+	listener->reserve = reserve_open();
+}
+
+static void rest(struct listener *listener, int error)
+{
+	if (error == EMFILE || error == ENFILE)
+		refuse_one(listener);
+	warn_rarely(listener, error);
+	event_del(&listener->event);
+	timer_arm_in(&listener->rest, span_ms(REST_MS));
+}
+
+static void listen_on(struct listener *listener)
+{
+	if (event_add(&listener->event, NULL) < 0)
+		timer_arm_in(&listener->rest, span_ms(REST_MS));
+}
+
+static void on_rested(void *ctx)
+{
+	struct listener *listener = ctx;
+
+	if (listener->reserve < 0)
+		listener->reserve = reserve_open();
+	if (!listener->paused)
+		listen_on(listener);
+}
+
+/* ---- accepting ---- */
+
+/* False when there is nobody more to accept now. */
+static bool accept_one(struct listener *listener)
+{
+	struct address peer = { .len = sizeof(peer.unix_path) };
+	int fd = accept4(listener->fd, &peer.any, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd >= 0) {
+		listener->on_accept(listener->ctx, fd, &peer);
+		return !listener->freed && !listener->paused;
+	}
+	switch (errno) {
+	case EAGAIN: return false;
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM: rest(listener, errno); return false;
+	default:
+		/* That client is gone already (accept(2): treat network errors like EAGAIN). */
+		return true;
+	}
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *ctx)
+{
+	struct listener *listener = ctx;
+	uint64_t turn = loop_turn_number(listener->loop);
+	/*
+	 * A single client is the rule, so there is no second accept only to see EAGAIN; the
+	 * event is level triggered and comes again next turn when there are more.
+	 */
+	bool crowd = turn == listener->last_turn + 1;
+	int left = crowd ? ACCEPTS_PER_TURN : 1;
+
+	(void)fd;
+	(void)what;
+	if (listener->freed || listener->paused)
+		return;
+	listener->last_turn = turn;
+	while (left-- > 0 && accept_one(listener))
+		;
+}
+
+/* ---- Unix socket files ---- */
+
+/* True when a process listens there; an unsure answer counts as one. */
+static bool somebody_listens(const struct address *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	bool answer = true;
+
+	if (fd < 0)
+		return true;
+	if (connect(fd, &address->any, address->len) < 0)
+		answer = errno != ECONNREFUSED && errno != ENOENT;
+	close(fd);
+	return answer;
+}
+
+/* A file left behind by a process that is no more is removed. BROKEN with errno. */
+static enum result clear_path(const struct address *address)
+{
+	const char *path = address->unix_path.sun_path;
+	struct stat status;
+
+	if (path[0] == '\0' || lstat(path, &status) < 0)
+		return OK;
+	if (!S_ISSOCK(status.st_mode) || somebody_listens(address)) {
+		errno = EADDRINUSE;
+		return BROKEN;
+	}
+	return unlink(path) < 0 && errno != ENOENT ? BROKEN : OK;
+}
+
+static enum result set_group(const char *path, const char *name)
+{
+	struct group *group;
+	char *end;
+	gid_t gid;
+
+	if (!name || name[0] == '\0')
+		return OK;
+	group = getgrnam(name);
+	gid = group ? group->gr_gid : (gid_t)strtoul(name, &end, 10);
+	if (!group && *end != '\0') {
+		errno = EINVAL;
+		return BROKEN;
+	}
+	return chown(path, (uid_t)-1, gid) < 0 ? BROKEN : OK;
+}
+
+static enum result bind_unix(struct listener *listener, const struct listener_options *options)
+{
+	const struct address *address = &listener->address;
+	const char *path = address->unix_path.sun_path;
+	struct stat status;
+	mode_t before;
+	int failed;
+
+	if (clear_path(address) != OK)
+		return BROKEN;
+	/* Nobody may connect before group and mode are as they shall be. */
+	before = umask(0777);
+	failed = bind(listener->fd, &address->any, address->len);
+	umask(before);
+	if (failed)
+		return BROKEN;
+	if (path[0] == '\0')
+		return OK;
+	if (lstat(path, &status) == 0) {
+		listener->made_file = true;
+		listener->file_device = status.st_dev;
+		listener->file_inode = status.st_ino;
+	}
+	if (set_group(path, options->unix_group) != OK)
+		return BROKEN;
+	return chmod(path, (mode_t)options->unix_mode) < 0 ? BROKEN : OK;
+}
+
+static void remove_file(const struct listener *listener)
+{
+	const char *path = listener->address.unix_path.sun_path;
+	struct stat status;
+
+	/* A successor may have put his own socket in the place. */
+	if (listener->made_file && lstat(path, &status) == 0 &&
+	    status.st_dev == listener->file_device && status.st_ino == listener->file_inode)
+		unlink(path);
+}
+
+/* ---- life ---- */
+
+static enum result bind_tcp(struct listener *listener, const struct listener_options *options)
+{
+	const struct address *address = &listener->address;
+	int one = 1, seconds = 45;
+
+	setsockopt(listener->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	/* "*" is listened to by a socket of each family; one must not take the other's place. */
+	if (address->any.sa_family == AF_INET6)
+		setsockopt(listener->fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+	if (options->reuse_port &&
+	    setsockopt(listener->fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) < 0)
+		return BROKEN;
+	if (options->defer_accept &&
+	    setsockopt(listener->fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof(seconds)) < 0)
+		return BROKEN;
+	return bind(listener->fd, &address->any, address->len) < 0 ? BROKEN : OK;
+}
+
+static enum result listener_open(struct listener *listener, const struct listener_options *options)
+{
+	struct address *address = &listener->address;
+	bool is_unix = address_is_unix(address);
+
+	listener->fd =
+		socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (listener->fd < 0)
+		return BROKEN;
+	if ((is_unix ? bind_unix(listener, options) : bind_tcp(listener, options)) != OK)
+		return BROKEN;
+	if (listen(listener->fd, options->backlog) < 0)
+		return BROKEN;
+	/* Port 0 has become a real one. */
+	if (!is_unix) {
+		address->len = sizeof(address->unix_path);
+		if (getsockname(listener->fd, &address->any, &address->len) < 0)
+			return BROKEN;
+	}
+	listener->reserve = reserve_open();
+	return listener->reserve < 0 ? BROKEN : OK;
+}
+
+static void listener_shut(struct listener *listener)
+{
+	remove_file(listener);
+	if (listener->fd >= 0)
+		close(listener->fd);
+	if (listener->reserve >= 0)
+		close(listener->reserve);
+}
+
+struct listener *listener_new(struct loop *loop, const struct address *address,
+			      const struct listener_options *options,
+			      void (*on_accept)(void *ctx, int fd, const struct address *peer),
+			      void *ctx)
+{
+	struct listener *listener = mem_alloc_zero(sizeof(*listener));
+	int error;
+
+	if (!listener) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	listener->loop = loop;
+	listener->on_accept = on_accept;
+	listener->ctx = ctx;
+	listener->address = *address;
+	listener->fd = listener->reserve = -1;
+	timer_init(&listener->rest, loop, on_rested, listener);
+	if (listener_open(listener, options) == OK &&
+	    event_assign(&listener->event, loop_base(loop), listener->fd, EV_READ | EV_PERSIST,
+			 on_readable, listener) == 0 &&
+	    event_add(&listener->event, NULL) == 0)
+		return listener;
+	error = errno;
+	listener_shut(listener);
+	mem_free(listener);
+	errno = error;
+	return NULL;
+}
+
+static void run_reap(struct loop_task *task)
+{
+	mem_free(CONTAINER_OF(task, struct listener, reap));
+}
+
+void listener_free(struct listener *listener)
+{
+	if (!listener)
+		return;
+	assert(!listener->freed);
+	listener->freed = true;
+	timer_release(&listener->rest);
+	event_del(&listener->event);
+	listener_shut(listener);
+	listener->reap.run = run_reap;
+	loop_reap(listener->loop, &listener->reap);
+}
+
+void listener_pause(struct listener *listener)
+{
+	listener->paused = true;
+	event_del(&listener->event);
+}
+
+void listener_resume(struct listener *listener)
+{
+	listener->paused = false;
+	if (!timer_is_armed(&listener->rest))
+		listen_on(listener);
+}
+
+const struct address *listener_address(const struct listener *listener)
+{
+	return &listener->address;
+}
+
+int listener_fd(const struct listener *listener)
+{
+	return listener->fd;
+}
+
+/* ---- options of connected sockets ---- */
+
+static void tune_keepalive(int fd, const struct socket_options *options)
+{
+	const struct {
+		int option, value;
+	} rows[] = {
+		{ TCP_KEEPIDLE, options->keepidle },
+		{ TCP_KEEPINTVL, options->keepintvl },
+		{ TCP_KEEPCNT, options->keepcnt },
+	};
+	int one = 1;
+
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		if (rows[i].value > 0)
+			setsockopt(fd, IPPROTO_TCP, rows[i].option, &rows[i].value, sizeof(int));
+}
+
+void socket_tune(int fd, const struct socket_options *options)
+{
+	int one = 1;
+
+	/* Fails on a Unix socket, which has none of these. */
+	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) < 0)
+		return;
+	if (options->keepalive)
+		tune_keepalive(fd, options);
+	if (options->user_timeout_ms > 0)
+		setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &options->user_timeout_ms,
+			   sizeof(int));
+	if (options->buffer_bytes > 0) {
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &options->buffer_bytes, sizeof(int));
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &options->buffer_bytes, sizeof(int));
+	}
+}

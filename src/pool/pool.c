@@ -1,0 +1,273 @@
+/*
+ * One pool: the servers of a (database, user), their limits and counters. Owned by pools;
+ * queue.c serves its waiters, pool_open.c opens its servers, upkeep.c looks after it.
+ */
+
+#include <assert.h>
+#include <string.h>
+
+#include "auth/scram.h"
+#include "base/alloc.h"
+#include "pool/login_secret.h"
+#include "pool_internal.h"
+
+static unsigned not_negative(int value)
+{
+	return value > 0 ? (unsigned)value : 0;
+}
+
+void pool_set_limits(struct pool *pool)
+{
+	const struct database          *database = pool->database;
+	const struct settings          *settings = database->settings;
+	const struct database_settings *entry = database->entry;
+	const struct user_settings     *user = settings_user(settings, slice_of(pool->user));
+
+	pool->limits = (struct pool_limits){
+		.mode = effective_pool_mode(settings, entry, user),
+		.size = not_negative(effective_pool_size(settings, entry, user)),
+		.reserve = not_negative(effective_reserve_pool_size(settings, entry, user)),
+		.minimum = not_negative(effective_min_pool_size(settings, entry)),
+		.database_max = not_negative(effective_max_db_connections(settings, entry)),
+		.user_max = not_negative(effective_max_user_connections(settings, user)),
+		.lifetime = effective_server_lifetime(settings, entry),
+	};
+}
+
+struct pool *pool_new(struct database *database, struct slice user)
+{
+	struct pool *pool = mem_alloc_zero(sizeof(*pool));
+
+	if (!pool)
+		return NULL;
+	pool->pools = database->pools;
+	pool->database = database;
+	pool->user = mem_copy_text(user.data, user.len);
+	if (!pool->user || map_put(&database->users, user, pool) != OK) {
+		mem_free(pool->user);
+		mem_free(pool);
+		return NULL;
+	}
+	for (unsigned state = 0; state < COUNT_OF(pool->servers); state++)
+		list_init(&pool->servers[state]);
+	list_init(&pool->waiters);
+	list_init(&pool->logins);
+	list_init(&pool->refusals);
+	pool->task.run = pool_serve;
+	pool_set_limits(pool);
+	list_append(&pool->pools->pools, &pool->node);
+	list_append(&database->pool_list, &pool->in_database);
+	return pool;
+}
+
+static void add_counters(struct pool_counters *sum, const struct pool_counters *counters)
+{
+	sum->assignments += counters->assignments;
+	sum->transactions += counters->transactions;
+	sum->queries += counters->queries;
+	sum->bytes_received += counters->bytes_received;
+	sum->bytes_sent += counters->bytes_sent;
+	sum->transaction_us += counters->transaction_us;
+	sum->query_us += counters->query_us;
+	sum->wait_us += counters->wait_us;
+	sum->client_parses += counters->client_parses;
+	sum->server_parses += counters->server_parses;
+	sum->binds += counters->binds;
+	sum->client_logins += counters->client_logins;
+}
+
+void database_counters(const struct database *database, struct pool_counters *sum)
+{
+	*sum = database->counters;
+	LIST_EACH(&database->pool_list, node)
+		add_counters(sum, &CONTAINER_OF(node, struct pool, in_database)->counters);
+}
+
+static void forget_keys(struct pool *pool)
+{
+	mem_free_secret(pool->learned, sizeof(*pool->learned));
+	pool->learned = NULL;
+}
+
+void pool_free(struct pool *pool)
+{
+	struct database *database = pool->database;
+
+	assert(!pool->attached && !pool->waiters.len && !pool->logins.len && !pool->refusals.len);
+	assert(!pool->open && !pool->servers[SERVER_LEAVING].len);
+	loop_forget(pool->pools->loop, &pool->task);
+	add_counters(&database->counters, &pool->counters);
+	map_remove(&database->users, slice_of(pool->user));
+	list_remove(&pool->pools->pools, &pool->node);
+	list_remove(&database->pool_list, &pool->in_database);
+	forget_keys(pool);
+	varset_unref(pool->welcome);
+	buffer_release(&pool->login_error);
+	buffer_release(&pool->cached_error);
+	mem_free(pool->user);
+	mem_free(pool);
+}
+
+/* ---- servers ---- */
+
+bool pool_is_paused(const struct pool *pool)
+{
+	return pool->database->paused || pool->pools->paused;
+}
+
+bool pool_is_forced(const struct pool *pool)
+{
+	const char *user = pool->database->entry->user;
+
+	return user && strcmp(user, pool->user) == 0;
+}
+
+static void close_state(struct pool *pool, enum server_state state, enum ending why)
+{
+	LIST_EACH(&pool->servers[state], node)
+		server_close(CONTAINER_OF(node, struct server, node), why, NULL);
+}
+
+void pool_close_free_servers(struct pool *pool, enum ending why)
+{
+	close_state(pool, SERVER_IDLE, why);
+	close_state(pool, SERVER_USED, why);
+	close_state(pool, SERVER_CONNECTING, why);
+	close_state(pool, SERVER_LOGIN, why);
+}
+
+void pool_close_all_servers(struct pool *pool, enum ending why)
+{
+	for (unsigned state = 0; state < SERVER_LEAVING; state++)
+		close_state(pool, (enum server_state)state, why);
+}
+
+void pool_recycle(struct pool *pool, enum ending why)
+{
+	close_state(pool, SERVER_CONNECTING, END_CONNECT_STRING_CHANGED);
+	close_state(pool, SERVER_LOGIN, END_CONNECT_STRING_CHANGED);
+	close_state(pool, SERVER_IDLE, why);
+	close_state(pool, SERVER_USED, why);
+	for (unsigned state = 0; state < SERVER_LEAVING; state++) {
+		LIST_EACH(&pool->servers[state], node)
+			CONTAINER_OF(node, struct server, node)->close_needed = true;
+	}
+	pool->welcome_stale = true;
+	pool->failed = false;
+	if (pool->waiters.len || pool->logins.len)
+		pool_serve_soon(pool);
+}
+
+struct server *pool_next_server(const struct pool *pool, const struct server *after)
+{
+	enum server_state state = after ? after->state : SERVER_CONNECTING;
+	struct list_node *node = after ? list_next(&pool->servers[state], &after->node) :
+	                                 list_first(&pool->servers[state]);
+
+	while (!node && ++state < SERVER_LEAVING)
+		node = list_first(&pool->servers[state]);
+	return node ? CONTAINER_OF(node, struct server, node) : NULL;
+}
+
+/* ---- secrets ---- */
+
+void pool_learn_keys(struct pool *pool, struct slice user, const struct scram_keys *keys)
+{
+	if (!slice_equal(user, slice_of(pool->user)))
+		return;
+	if (!pool->learned)
+		pool->learned = mem_alloc_zero(sizeof(*pool->learned));
+	if (!pool->learned)
+		return;
+	*pool->learned = *keys;
+	/* What failed for want of these keys is worth another try at once. */
+	if (pool->failure == END_WRONG_PASSWORD_TYPE)
+		pool->failed = false;
+}
+
+void pool_login_secret(const struct pool *pool, struct login_secret *found)
+{
+	const char          *password = pool->database->entry->password;
+	const struct secret *stored;
+
+	*found = (struct login_secret){ .keys = pool->learned };
+	if (password && *password && pool_is_forced(pool)) {
+		found->secret = secret_of(slice_of(password));
+		return;
+	}
+	stored = pools_user_secret(pool->pools, slice_of(pool->user));
+	if (stored)
+		found->secret = *stored;
+}
+
+/* ---- looking ---- */
+
+const struct varset *pool_welcome(const struct pool *pool)
+{
+	return pool->welcome;
+}
+
+const char *pool_user(const struct pool *pool)
+{
+	return pool->user;
+}
+
+struct database *pool_database(const struct pool *pool)
+{
+	return pool->database;
+}
+
+enum pool_mode pool_mode(const struct pool *pool)
+{
+	return pool->limits.mode;
+}
+
+struct pool_counters *pool_counters(struct pool *pool)
+{
+	return &pool->counters;
+}
+
+void pool_attach(struct pool *pool)
+{
+	pool->attached++;
+}
+
+void pool_detach(struct pool *pool)
+{
+	assert(pool->attached);
+	pool->attached--;
+}
+
+static void look_at_wait(const struct list *waiters, struct moment now, struct span *oldest)
+{
+	struct list_node *node = list_first(waiters);
+	struct span       wait;
+
+	if (!node)
+		return;
+	wait = moment_between(CONTAINER_OF(node, struct waiter, node)->since, now);
+	if (wait.us > oldest->us)
+		*oldest = wait;
+}
+
+void pool_facts(const struct pool *pool, struct moment now, struct pool_facts *facts)
+{
+	unsigned waiting = pool->waiters.len + pool->logins.len;
+
+	*facts = (struct pool_facts){
+		.clients_active = pool->attached > waiting ? pool->attached - waiting : 0,
+		.clients_waiting = waiting,
+		.cancels_active = pool->cancels_sent,
+		.cancels_waiting = pool->cancels_dialling,
+		.servers_active = pool->servers[SERVER_LENT].len,
+		.servers_cancelling = pool->cancels_sent,
+		.servers_held = pool->servers[SERVER_HELD].len,
+		.servers_idle = pool->servers[SERVER_IDLE].len,
+		.servers_used = pool->servers[SERVER_USED].len,
+		.servers_tested = pool->servers[SERVER_TESTED].len,
+		.servers_login =
+			pool->servers[SERVER_CONNECTING].len + pool->servers[SERVER_LOGIN].len,
+	};
+	look_at_wait(&pool->waiters, now, &facts->oldest_wait);
+	look_at_wait(&pool->logins, now, &facts->oldest_wait);
+}

@@ -1,0 +1,160 @@
+#ifndef POOL_POOL_INTERNAL_H
+#define POOL_POOL_INTERNAL_H
+
+#include "auth/keyring.h"
+#include "auth/users.h"
+#include "base/buffer.h"
+#include "base/map.h"
+#include "conf/effective.h"
+#include "conf/settings.h"
+#include "net/loop.h"
+#include "net/stream.h"
+#include "net/timer.h"
+#include "pool/pools.h"
+#include "server_internal.h"
+#include "track/statements.h"
+#include "track/vars.h"
+
+/* What the files of this folder share of pool, database and pools. */
+
+struct pools {
+	struct loop            *loop;
+	struct resolver        *resolver;
+	struct statement_store *statements;
+	struct varset_store    *varsets;
+	const struct settings  *settings;
+	struct users           *users;   /* of auth_file */
+	struct keyring         *keyring;
+	struct stream_limits    limits;  /* of server streams */
+	struct map              names;   /* name -> struct database, the removed ones not */
+	struct list             databases;
+	struct list             departed; /* removed, but still in use */
+	struct list             pools;
+	uint64_t                next_id;
+	bool                    paused, shutting_down;
+	bool                    has_blocked; /* a pool may be blocked; see pool_serve_blocked */
+	struct timer            upkeep;
+	struct loop_task        changed; /* tells the watcher */
+	void (*on_change)(void *ctx);
+	void *watcher;
+};
+
+struct database {
+	struct list_node              node; /* in pools->databases or ->departed */
+	struct pools                 *pools;
+	char                         *name;
+	const struct settings        *settings; /* a reference; owns entry */
+	const struct database_settings *entry;
+	struct map                    users; /* server user -> struct pool */
+	struct list                   pool_list;
+	struct pool_counters          counters; /* of pools freed */
+	unsigned                      clients;
+	unsigned                      servers; /* open */
+	bool                          paused, disabled, removed, is_auto;
+	struct moment                 idle_since; /* no client and no pool; never: in use */
+};
+
+/* The effective settings of a pool, so that the hot path looks nothing up. */
+struct pool_limits {
+	enum pool_mode mode;
+	unsigned       size; /* 0 = no limit */
+	unsigned       reserve, minimum;
+	unsigned       database_max, user_max; /* 0 = no limit */
+	struct span    lifetime;
+};
+
+struct pool {
+	struct list_node   node;        /* in pools->pools */
+	struct list_node   in_database; /* in database->pool_list */
+	struct pools      *pools;
+	struct database   *database;
+	char              *user; /* logs in to servers */
+	struct pool_limits limits;
+
+	struct list   servers[SERVER_LEAVING + 1]; /* by state; idle ones by time, oldest first */
+	unsigned      open;                        /* servers in all states but LEAVING */
+	unsigned      next_host;                   /* in a list of hosts */
+	unsigned      evictions; /* servers to be closed when they come free, for starving pools */
+	bool          blocked;   /* waits for a server of another pool to be closed */
+	struct moment lifetime_closed; /* when a server was last closed for its age */
+
+	struct list      waiters, logins, refusals;
+	struct loop_task task; /* serves them */
+
+	const struct varset *welcome;
+	bool                 welcome_stale; /* RECONNECT: to be fetched anew */
+	struct scram_keys   *learned;       /* from a client's SCRAM login, owned */
+
+	bool          failed; /* the last login to a server failed */
+	enum ending   failure;
+	struct moment failed_at;
+	struct buffer login_error;  /* the server's ErrorResponse, whole */
+	struct buffer cached_error; /* what newcomers are told meanwhile, whole */
+
+	struct pool_counters counters;
+	unsigned             attached;
+	unsigned             cancels_dialling, cancels_sent;
+	struct moment        empty_since; /* no session and no server; never: in use */
+};
+
+/* ---- pool.c ---- */
+
+struct pool *pool_new(struct database *database, struct slice user) MUST_USE;
+/* No server (LEAVING ones counted), waiter or session may be left. */
+void pool_free(struct pool *pool);
+void pool_set_limits(struct pool *pool);
+bool pool_is_paused(const struct pool *pool);
+/* True when it has the user that its database's entry forces. */
+bool pool_is_forced(const struct pool *pool);
+/* A reload changed how servers are connected to, or RECONNECT: those open are of no use. */
+void pool_recycle(struct pool *pool, enum ending why);
+/* Closes the servers that belong to nobody / all servers. */
+void pool_close_free_servers(struct pool *pool, enum ending why);
+void pool_close_all_servers(struct pool *pool, enum ending why);
+
+/* ---- queue.c ---- */
+
+void pool_serve(struct loop_task *task);
+/* Has the queue served at the end of this turn. */
+void pool_serve_soon(struct pool *pool);
+/* The same for all pools that a shared limit keeps waiting: a server was closed. */
+void pool_serve_blocked(struct pools *pools);
+/* All waiters will be refused at the end of this turn. */
+void pool_refuse_all(struct pool *pool, enum ending why);
+
+/* ---- pool_open.c ---- */
+
+/* Opens, or checks, as many servers as the waiters need and the limits allow. */
+void pool_open_more(struct pool *pool);
+/* Opens one for min_pool_size, evicting none. */
+void pool_open_minimum(struct pool *pool);
+/* A server's login ended. error: its ErrorResponse body, or SLICE_NONE. */
+void pool_login_succeeded(struct pool *pool, const struct varset *reported);
+void pool_login_failed(struct pool *pool, enum ending why, struct slice error);
+
+/* ---- upkeep.c ---- */
+
+void upkeep_run(struct pools *pools);
+
+/* ---- pools.c ---- */
+
+/* Reads auth_file anew; BROKEN without memory, the old users then stay. */
+enum result pools_read_users(struct pools *pools, const struct settings *settings) MUST_USE;
+/* Makes the databases of the settings that are not there yet. */
+enum result pools_make_named(struct pools *pools) MUST_USE;
+
+/* ---- database.c ---- */
+
+/* entry in settings; NULL without memory. */
+struct database *database_new(struct pools *pools, struct slice name,
+                              const struct settings             *settings,
+                              const struct database_settings *entry, bool is_auto) MUST_USE;
+/* No pool may be left. */
+void database_free(struct database *database);
+/* Another entry, in newer settings; limits of its pools follow. */
+void database_set_entry(struct database *database, const struct settings *settings,
+                        const struct database_settings *entry);
+/* Out of the names: only those who use it still see it. */
+void database_depart(struct database *database);
+
+#endif

@@ -1,0 +1,144 @@
+#ifndef POOL_SERVER_INTERNAL_H
+#define POOL_SERVER_INTERNAL_H
+
+#include "net/dial.h"
+#include "net/loop.h"
+#include "net/stream.h"
+#include "net/timer.h"
+#include "pool/server.h"
+
+/* What the files server*.c and canceler.c share. */
+
+/* What a server does for itself, nobody's, in state LOGIN (CONNECT_QUERY) or TESTED. */
+enum server_work {
+	WORK_NONE,
+	WORK_CONNECT_QUERY,
+	WORK_CLEAN, /* its client left half-way: cancel, Sync, ROLLBACK */
+	WORK_RESET, /* server_reset_query */
+	WORK_CHECK, /* server_check_query */
+};
+
+/* Longest time for each of them; over it the server is closed. */
+#define CLEAN_SECONDS 5
+#define WORK_SECONDS  30
+
+/* How far the input callback is with the bytes the stream shows. */
+struct pump {
+	size_t done; /* bytes dealt with, not consumed yet */
+	size_t run;  /* the last so many of them go to run_to in one piece */
+	struct conversation *run_to;
+	uint32_t             body_left; /* of a flowing message: body bytes still to come */
+	struct conversation *body_to;   /* who gets them; NULL: dropped */
+	bool                 active;    /* the input callback is on the stack */
+};
+
+struct server {
+	struct list_node    node; /* in pool->servers[state] */
+	struct pool        *pool;
+	enum server_state   state;
+	enum server_work    work;
+	uint64_t            id;
+	struct dial        *dial;   /* while CONNECTING */
+	struct stream      *stream; /* NULL while CONNECTING, and after closing */
+	struct server_login *login; /* while LOGIN */
+	char               *host;   /* as dialled, owned */
+	int                 port;
+
+	struct backend  backend;
+	struct pump     pump;
+	struct borrower borrower;    /* events NULL: not lent */
+	uint32_t        lend_number; /* counts up each time it changes hands */
+	uint32_t        parses_seen; /* of backend.parses, already counted in the pool */
+	bool            told_fatal;  /* its FATAL error was passed to the borrower */
+	bool            dirty;       /* lent since the last reset query */
+	bool            close_needed;
+
+	struct list cancels;      /* struct cancel aimed at it */
+	struct list cancels_over; /* those whose requesters are not told yet */
+	uint64_t    cancelled;    /* 1 + number of the debt last cancelled by canceler_cancel_own */
+	uint32_t    pid;
+	char       *key; /* from BackendKeyData, owned; NULL: cannot be cancelled */
+	size_t      key_len;
+
+	struct moment connected; /* logged in */
+	struct moment born;      /* dialled */
+	struct moment requested; /* last lent */
+	struct moment released;  /* last given back, or tested */
+	struct span   jitter;    /* added to its lifetime */
+
+	struct timer     timer; /* deadline of login or work */
+	enum ending      lost;  /* why, for on_lost */
+	struct loop_task task;  /* tells on_lost, then frees */
+};
+
+/* ---- server.c ---- */
+
+/* Dials. NULL without memory; the pool's failure is noted by the caller. */
+struct server *server_open(struct pool *pool) MUST_USE;
+void           server_enter(struct server *server, enum server_state state);
+/*
+ * Closes at once; a borrower hears of it at the end of the turn. text: for the log, NULL = the
+ * ending's own.
+ */
+void server_close(struct server *server, enum ending why, const char *text);
+void server_lend(struct server *server, const struct borrower *borrower);
+/* Takes the borrower's rights away and forgets all creditors. */
+void server_take(struct server *server);
+/* Frees it at the end of the turn if it is closed and nobody refers to it any more. */
+void server_let_go(struct server *server);
+/* At once, for pools_free. */
+void server_free(struct server *server);
+/* Counts the Parse messages sent since the last call. */
+void server_count_parses(struct server *server);
+/* Takes fd, connected: SERVER_LOGIN. */
+void server_connected(struct server *server, int fd);
+
+/* ---- server_pump.c ---- */
+
+/* The stream's on_input, for every state after LOGIN's handshake. */
+void server_pump(struct server *server);
+/* Reads what an idle server sent unasked; closes it unless that is harmless. */
+void server_read_idle(struct server *server);
+/* Writes the severity and text of an ErrorResponse body for the log. */
+void server_error_text(struct slice body, char *text, size_t cap);
+
+/* ---- server_login.c ---- */
+
+/* The socket is connected: sends the start-up packet. */
+void server_login_start(struct server *server);
+void server_login_input(struct server *server);
+/* A ParameterStatus: part of the welcome. BROKEN: malformed or no memory. */
+enum result server_login_note(struct server *server, struct slice body);
+/* The connect query's replies came. */
+void server_login_done(struct server *server);
+void server_login_free(struct server *server);
+
+/* ---- server_reset.c ---- */
+
+/* The next thing to do with a server that belongs to nobody: clean, reset, close or idle. */
+void server_release(struct server *server);
+/* Something came while it worked for itself. */
+void server_work_on(struct server *server);
+/* Runs the check query on an idle server. */
+void server_check(struct server *server);
+/* True when it has been idle so long that it must be checked before it is lent. */
+bool server_needs_check(const struct server *server);
+bool server_lifetime_over(const struct server *server);
+/* The timer of a deadline. */
+void server_on_due(void *ctx);
+
+/* ---- canceler.c ---- */
+
+/*
+ * Cancels what runs on a server whose client left, each request once. Failing is no matter:
+ * the time is bounded.
+ */
+void canceler_cancel_own(struct server *server);
+/* The server was given back: what was not sent yet is not sent any more. */
+void canceler_expire(struct server *server);
+/* The server is closed: ends all. */
+void canceler_end_all(struct server *server);
+/* Ends and frees all at once, for server_free. */
+void canceler_free_all(struct server *server);
+
+#endif

@@ -1,0 +1,127 @@
+/*
+ * CancelRequest: from the key to the session to what it is doing now. A cancel is for the query
+ * that runs when it arrives, or for the one that waits, never for a later one; who sent it is
+ * kept waiting, as PostgreSQL keeps him, until the cancel has been delivered (PostgreSQL docs,
+ * "Canceling Requests in Progress").
+ */
+#include "session_internal.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "pool/canceler.h"
+
+struct cancel {
+	struct list_node node;      /* in target->cancels, while there is a target */
+	struct session  *requester; /* NULL: it did not wait */
+	struct session  *target;    /* NULL: it is gone, or its query is */
+	uint64_t         query;     /* which of the target's queries is meant */
+};
+
+static struct slice key_of(const struct session *session)
+{
+	return (struct slice){ (const char *)session->key, sizeof(session->key) };
+}
+
+enum result cancel_give_key(struct session *session)
+{
+	do {
+		random_bytes(session->key, sizeof(session->key));
+		/* A pid is a positive number to all clients. */
+		session->key[0] &= 0x7f;
+	} while (map_get(&session->roster->keys, key_of(session)) != NULL);
+	if (map_put(&session->roster->keys, key_of(session), session) != OK)
+		return BROKEN;
+	session->has_key = true;
+	return OK;
+}
+
+static void finish(struct session *requester, enum ending why)
+{
+	log_line(LEVEL_DEBUG, session_prefix(requester), "%s", ending_row(why)->text);
+	session_end(requester, why, NULL);
+}
+
+static bool still_wanted(void *ctx)
+{
+	const struct cancel *cancel = ctx;
+
+	return cancel->target != NULL && cancel->target->in_query &&
+	       cancel->target->query_number == cancel->query;
+}
+
+static void let_go(struct cancel *cancel)
+{
+	if (cancel->target != NULL)
+		list_remove(&cancel->target->cancels, &cancel->node);
+	cancel->target = NULL;
+}
+
+static void on_done(void *ctx, enum ending why)
+{
+	struct cancel  *cancel = ctx;
+	struct session *requester = cancel->requester;
+
+	let_go(cancel);
+	if (requester != NULL)
+		requester->cancel = NULL;
+	mem_free(cancel);
+	if (requester != NULL)
+		finish(requester, why);
+}
+
+static void cancel_working(struct session *requester, struct session *target)
+{
+	struct cancel *cancel = mem_alloc_zero(sizeof(*cancel));
+
+	if (cancel == NULL) {
+		finish(requester, END_NO_MEMORY);
+		return;
+	}
+	*cancel = (struct cancel){ .requester = requester,
+		                   .target = target,
+		                   .query = target->query_number };
+	list_append(&target->cancels, &cancel->node);
+	requester->cancel = cancel;
+	if (canceler_start(target->server, still_wanted, on_done, cancel) == OK)
+		return;
+	let_go(cancel);
+	requester->cancel = NULL;
+	mem_free(cancel);
+	finish(requester, END_NO_MEMORY);
+}
+
+void cancel_begin(struct session *requester, struct slice key)
+{
+	struct session *target = map_get(&requester->roster->keys, key);
+
+	/* Whatever comes of it, a requester is never answered. */
+	requester->told = true;
+	if (target == NULL) {
+		finish(requester, END_CANCEL_UNKNOWN);
+	} else if (target->service != NULL) {
+		if (target->visit != NULL)
+			target->service->on_cancel(target->visit);
+		finish(requester, END_CANCEL_CONSOLE);
+	} else if (target->state == SESSION_WAITING) {
+		request_cancel_waiting(target);
+		finish(requester, END_CANCEL_SENT);
+	} else if (target->server != NULL && target->in_query) {
+		cancel_working(requester, target);
+	} else {
+		finish(requester, END_CANCEL_IDLE);
+	}
+}
+
+void cancel_forget(struct session *session)
+{
+	if (session->has_key)
+		map_remove(&session->roster->keys, key_of(session));
+	session->has_key = false;
+	LIST_EACH(&session->cancels, node)
+		let_go(CONTAINER_OF(node, struct cancel, node));
+	/* The cancel goes on: PostgreSQL, too, delivers what it has read. */
+	if (session->cancel != NULL)
+		session->cancel->requester = NULL;
+	session->cancel = NULL;
+}

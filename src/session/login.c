@@ -1,0 +1,376 @@
+/*
+ * Login: the packets before the first message, the checks in PgBouncer's order, authentication.
+ * An unknown database or a disabled one is only told to a client that proved who it is. What
+ * follows after the proof is in welcome.c.
+ */
+#include "session_internal.h"
+
+#include <unistd.h>
+
+#include "auth/challenge.h"
+#include "auth/users.h"
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "conf/effective.h"
+#include "pool/database.h"
+#include "pool/pools.h"
+#include "wire/sasl.h"
+#include "wire/startup.h"
+
+/* Nobody needs a longer password message, and nobody unknown gets more memory. */
+#define MAX_ANSWER 70000
+
+/* Iterations of password work all logins together may do in one turn: about 2 ms. */
+#define WORK_PER_TURN 4096
+
+void login_free(struct session *session)
+{
+	struct login *login = session->login;
+
+	if (login == NULL)
+		return;
+	challenge_free(login->challenge);
+	buffer_release(&login->params);
+	buffer_release(&login->unknown);
+	mem_free(login);
+	session->login = NULL;
+}
+
+static void send_request(struct session *session)
+{
+	struct slice      data = SLICE_NONE;
+	struct buffer     out = BUFFER_EMPTY;
+	enum auth_request request = challenge_request(session->login->challenge, &data);
+
+	if (request == AUTH_REQUEST_OK)
+		return;
+	session->login->asked = request;
+	sasl_write_request(&out, request, data);
+	if (out.failed)
+		session_end(session, END_NO_MEMORY, NULL);
+	else
+		session_write(session, buffer_slice(&out));
+	buffer_release(&out);
+}
+
+/* Goes on with the challenge until it waits for the client, for time, or is decided. */
+static void go_on(struct session *session)
+{
+	struct challenge *challenge = session->login->challenge;
+	struct roster    *roster = session->roster;
+
+	switch (challenge_state(challenge)) {
+	case CHALLENGE_ASKING: send_request(session); break;
+	case CHALLENGE_DERIVING: loop_next_turn(roster->loop, &session->pump); break;
+	case CHALLENGE_REFUSED:
+		log_debug("%s: %s", session_prefix(session), challenge_reason(challenge));
+		session_end(session, challenge_ending(challenge), NULL);
+		break;
+	case CHALLENGE_PASSED:
+		send_request(session);
+		if (!session_is_leaving(session))
+			welcome_begin(session);
+		break;
+	}
+}
+
+void login_work(struct session *session)
+{
+	struct roster *roster = session->roster;
+	struct moment  now = loop_now(roster->loop);
+
+	if (session->login == NULL || session->login->challenge == NULL ||
+	    challenge_state(session->login->challenge) != CHALLENGE_DERIVING)
+		return;
+	if (roster->work_turn.us != now.us) {
+		roster->work_turn = now;
+		roster->work_left = WORK_PER_TURN;
+	}
+	if (roster->work_left > 0)
+		challenge_work(session->login->challenge, &roster->work_left);
+	go_on(session);
+}
+
+static enum auth_method method_of(enum auth_type type)
+{
+	switch (type) {
+	case AUTH_TYPE_ANY: return AUTH_ANY;
+	case AUTH_TYPE_TRUST: return AUTH_TRUST;
+	case AUTH_TYPE_PLAIN: return AUTH_PLAIN;
+	case AUTH_TYPE_SCRAM_SHA_256: return AUTH_SCRAM;
+	default: return AUTH_MD5;
+	}
+}
+
+static void begin_challenge(struct session *session)
+{
+	struct roster         *roster = session->roster;
+	const struct settings *settings = roster->settings;
+	struct slice           user = slice_of(session->user);
+	uint8_t                random[CHALLENGE_RANDOM_LEN];
+	struct challenge_setup setup = {
+		.method = method_of(settings->auth_type),
+		.user = user,
+		.secret = pools_user_secret(roster->pools, user),
+		.iterations = (uint32_t)settings->scram_iterations,
+		.mock_key = roster->mock_key,
+		.random = random,
+		.keyring = pools_keyring(roster->pools),
+	};
+
+	/*
+	 * Who asks for a database that is not there is asked for a password like anybody, and who
+	 * knows it is told: the rest are not to learn which databases there are.
+	 */
+	if (setup.secret == NULL)
+		setup.example = users_example(pools_users(roster->pools), roster->mock_key, user);
+	random_bytes(random, sizeof(random));
+	session->login->challenge = challenge_new(&setup);
+	if (session->login->challenge == NULL)
+		session_end(session, END_NO_MEMORY, NULL);
+	else
+		go_on(session);
+}
+
+static const struct service *find_service(const struct roster *roster, const char *dbname)
+{
+	for (size_t i = 0; i < COUNT_OF(roster->services); i++) {
+		const struct service *service = roster->services[i];
+
+		for (const char *const *name = service ? service->names : NULL; name && *name; name++) {
+			if (strcmp(*name, dbname) == 0)
+				return service;
+		}
+	}
+	return NULL;
+}
+
+static bool is_own_user(const struct session *session)
+{
+	struct peer peer;
+
+	return address_is_unix(stream_peer(session->stream)) &&
+	       address_peer(stream_fd(session->stream), &peer) == OK && peer.uid == geteuid();
+}
+
+static bool over(unsigned count, int limit)
+{
+	return limit > 0 && count > (unsigned)limit;
+}
+
+/* Counts the client in its database and user and looks at their limits. */
+static enum ending count_client(struct session *session)
+{
+	struct roster         *roster = session->roster;
+	const struct settings *settings = roster->settings;
+	struct slice           user = slice_of(session->user);
+
+	if (roster_count_user(roster, user, 1) != OK)
+		return END_NO_MEMORY;
+	session->counted = true;
+	if (session->database != NULL) {
+		database_count_client(session->database, 1);
+		if (over(database_clients(session->database),
+		         effective_max_db_client_connections(settings,
+		                                             database_settings(session->database))))
+			return END_MAX_DB_CLIENTS;
+	}
+	if (over(roster_user_clients(roster, user),
+	         effective_max_user_client_connections(settings, settings_user(settings, user))))
+		return END_MAX_USER_CLIENTS;
+	return END_NONE;
+}
+
+static enum ending enter_service(struct session *session)
+{
+	struct login        *login = session->login;
+	struct service_login who = { .user = slice_of(session->user), .own_user = login->own_user };
+
+	if (!session->service->may_enter(session->service->ctx, &who, &login->skip_authentication))
+		return END_CONSOLE_NOT_ALLOWED;
+	return END_NONE;
+}
+
+static enum ending check_limits(struct session *session)
+{
+	struct roster *roster = session->roster;
+
+	session->service = find_service(roster, session->dbname);
+	if (session->service != NULL)
+		return enter_service(session);
+	if (roster->sessions.len - roster->served > (unsigned)roster->settings->max_client_conn)
+		return END_MAX_CLIENT_CONN;
+	session->database = pools_database(roster->pools, slice_of(session->dbname));
+	return count_client(session);
+}
+
+static void write_negotiation(struct session *session)
+{
+	struct login *login = session->login;
+	struct slice  names[16];
+	unsigned      count = 0;
+	struct buffer out = BUFFER_EMPTY;
+	size_t        at = 0;
+
+	while (at < login->unknown.len && count < COUNT_OF(names)) {
+		names[count] = slice_of(login->unknown.data + at);
+		at += names[count++].len + 1;
+	}
+	startup_write_negotiate(&out, PROTOCOL_3_0, names, count);
+	if (out.failed)
+		session_end(session, END_NO_MEMORY, NULL);
+	else
+		session_write(session, buffer_slice(&out));
+	buffer_release(&out);
+}
+
+static void on_startup_message(struct session *session, const struct startup_frame *frame)
+{
+	const char *detail = NULL;
+	enum ending ending = startup_read(session, frame, &detail);
+
+	stream_consume(session->stream, frame->len);
+	if (ending == END_NONE) {
+		detail = NULL;
+		session->login->own_user = is_own_user(session);
+		ending = check_limits(session);
+	}
+	if (ending != END_NONE) {
+		session_end(session, ending, detail);
+		return;
+	}
+	if (session->roster->settings->log_connections)
+		log_line(LEVEL_LOG, session_prefix(session),
+		         "login attempt: db=%s user=%s tls=%s replication=no", session->dbname,
+		         session->user,
+		         stream_tls_info(session->stream)[0] ? stream_tls_info(session->stream) : "no");
+	if (session->login->negotiate)
+		write_negotiation(session);
+	if (session_is_leaving(session))
+		return;
+	session_enter(session, SESSION_PROVING);
+	if (session->login->skip_authentication)
+		welcome_begin(session);
+	else
+		begin_challenge(session);
+}
+
+/* SSLRequest and GSSENCRequest: no, thank you. Nothing may have come behind them. */
+static void decline(struct session *session, const struct startup_frame *frame, bool *asked,
+                    enum ending piled_up)
+{
+	if (*asked) {
+		session_end(session, END_BAD_PACKET, NULL);
+		return;
+	}
+	*asked = true;
+	stream_consume(session->stream, frame->len);
+	if (stream_input(session->stream).len > 0)
+		session_end(session, piled_up, NULL);
+	else
+		session_write(session, SLICE_LITERAL("N"));
+}
+
+static void on_cancel_request(struct session *session, const struct startup_frame *frame)
+{
+	uint32_t     pid;
+	struct slice secret;
+	char         key[8];
+
+	if (startup_read_cancel(frame->body, &pid, &secret) != OK || secret.len != 4) {
+		session->told = true;
+		session_end(session, END_CANCEL_UNKNOWN, NULL);
+		return;
+	}
+	/* The key as it was given out: both words together, as they stand in the packet. */
+	memcpy(key, frame->body.data, sizeof(key));
+	stream_consume(session->stream, frame->len);
+	cancel_begin(session, (struct slice){ key, sizeof(key) });
+}
+
+static void greet(struct session *session)
+{
+	struct startup_frame frame;
+
+	switch (frame_startup(stream_input(session->stream), &frame)) {
+	case OK: break;
+	case AGAIN: return;
+	case BROKEN: session_end(session, END_BAD_PACKET, NULL); return;
+	}
+	switch (frame.kind) {
+	case STARTUP_MESSAGE: on_startup_message(session, &frame); break;
+	case STARTUP_CANCEL: on_cancel_request(session, &frame); break;
+	case STARTUP_SSL_REQUEST:
+		decline(session, &frame, &session->login->asked_ssl, END_DATA_BEFORE_TLS);
+		break;
+	case STARTUP_GSSENC_REQUEST:
+		decline(session, &frame, &session->login->asked_gss, END_DATA_BEFORE_GSS);
+		break;
+	case STARTUP_V2: session_end(session, END_PROTOCOL_V2, NULL); break;
+	case STARTUP_OTHER_VERSION: session_end(session, END_PROTOCOL_VERSION, NULL); break;
+	case STARTUP_DIRECT_TLS: session_end(session, END_BAD_PACKET, NULL); break;
+	}
+}
+
+/* The client's 'p' message. */
+static void on_answer(struct session *session, const struct message *message)
+{
+	struct login *login = session->login;
+	struct slice  mechanism = SLICE_NONE, data = message->body;
+	enum result   result = OK;
+
+	if (login->asked == AUTH_REQUEST_SASL)
+		result = sasl_read_initial(message->body, &mechanism, &data);
+	else if (login->asked != AUTH_REQUEST_SASL_CONTINUE)
+		result = sasl_read_password(message->body, &data);
+	if (result != OK) {
+		session_end(session, END_BAD_PACKET, NULL);
+		return;
+	}
+	challenge_answer(login->challenge, mechanism, data);
+	stream_consume(session->stream, MESSAGE_HEADER_LEN + message->len);
+	go_on(session);
+}
+
+static void prove(struct session *session)
+{
+	const struct frame_limits limits = { MAX_ANSWER, MAX_ANSWER };
+	struct message            message;
+	size_t                    need = 0;
+	enum result               result;
+
+	if (session->login == NULL || session->login->challenge == NULL ||
+	    challenge_state(session->login->challenge) != CHALLENGE_ASKING)
+		return;
+	result = frame_next(stream_input(session->stream), SIDE_CLIENT, &limits, &message, &need);
+	if (result == AGAIN)
+		return;
+	if (result == BROKEN || message.type != 'p' || !message_is_whole(&message))
+		session_end(session, END_BAD_PACKET, NULL);
+	else
+		on_answer(session, &message);
+}
+
+static void on_input(void *ctx)
+{
+	struct session *session = ctx;
+
+	if (session->cancel != NULL)
+		return;
+	if (session->state == SESSION_GREETING)
+		greet(session);
+	else if (session->state == SESSION_PROVING)
+		prove(session);
+}
+
+static void on_end(void *ctx, int error)
+{
+	(void)error;
+	session_end(ctx, END_CLIENT_EOF, NULL);
+}
+
+const struct stream_events login_events = {
+	.on_input = on_input,
+	.on_end = on_end,
+};

@@ -1,0 +1,309 @@
+/*
+ * Client to server: reads the client's messages, asks the conversation what each means, carries
+ * out the step. Rests in three places only: no server is free (SESSION_WAITING), the next
+ * message needs a reply first (stalled), the server is slow (the client's stream is paused).
+ */
+#include "session_internal.h"
+
+#include <assert.h>
+
+#include "base/log.h"
+#include "conf/effective.h"
+#include "pool/server.h"
+#include "wire/writer.h"
+
+/* Sends to the server; a socket that failed tells by on_lost. False when the session is over. */
+static bool send_to_server(struct session *session, struct slice bytes)
+{
+	if (bytes.len == 0)
+		return true;
+	if (server_write(session->server, bytes) == OK)
+		return true;
+	session->told = false;
+	session_end(session, END_SERVER_WRITE, NULL);
+	return false;
+}
+
+/* A message for the server is about to go out: a query and a transaction begin, if none is on. */
+static void note_request(struct session *session, char type, size_t len)
+{
+	struct pool_counters *counters = pool_counters(session->pool);
+
+	counters->bytes_received += len;
+	if (type == 'P')
+		counters->client_parses++;
+	else if (type == 'B')
+		counters->binds++;
+	if (session->in_query)
+		return;
+	session->in_query = true;
+	session->query_number++;
+	session->query_began = loop_now(session->roster->loop);
+	counters->queries++;
+	if (!session->in_transaction) {
+		session->in_transaction = true;
+		session->transaction_began = session->query_began;
+		counters->transactions++;
+	}
+	if (session->watched)
+		session_watch_deadline(session);
+}
+
+/* Carries out the step for a message; false when the session is over. */
+static bool carry_out(struct session *session, const struct step *step,
+                      const struct message *message)
+{
+	struct slice bytes = message_bytes(message);
+	bool         sends = step->kind == STEP_FORWARD || step->before.len > 0;
+
+	if (step->kind == STEP_END) {
+		session_end(session, step->ending, NULL);
+		return false;
+	}
+	session_write(session, step->answer);
+	if (session_is_leaving(session))
+		return false;
+	session->request_left = message->len - (uint32_t)message->body.len;
+	session->request_drop = step->kind == STEP_DROP;
+	if (sends)
+		note_request(session, message->type, bytes.len);
+	if (!send_to_server(session, step->before))
+		return false;
+	if (step->kind == STEP_FORWARD) {
+		bytes.data += step->skip;
+		bytes.len -= step->skip;
+		return send_to_server(session, bytes);
+	}
+	return true;
+}
+
+/* Moves on the body of a message whose head was dealt with. False when no byte is there. */
+static bool flow(struct session *session)
+{
+	struct slice input = stream_input(session->stream);
+	size_t       n = input.len < session->request_left ? input.len : session->request_left;
+
+	if (n == 0)
+		return false;
+	if (!session->request_drop) {
+		pool_counters(session->pool)->bytes_received += n;
+		if (!send_to_server(session, (struct slice){ input.data, n }))
+			return false;
+	}
+	session->request_left -= (uint32_t)n;
+	stream_consume(session->stream, n);
+	return true;
+}
+
+static void on_grant(struct waiter *waiter, struct server *server)
+{
+	struct session *session = CONTAINER_OF(waiter, struct session, waiter);
+
+	session_enter(session, SESSION_WORKING);
+	request_granted(session, server);
+	if (!session_is_leaving(session))
+		request_pump(session);
+}
+
+static void on_refuse(struct waiter *waiter, enum ending why, struct slice error)
+{
+	struct session *session = CONTAINER_OF(waiter, struct session, waiter);
+
+	if (error.len > 0) {
+		session_write(session, error);
+		session->told = true;
+	}
+	session_end(session, why, NULL);
+}
+
+void request_init_waiter(struct session *session)
+{
+	struct waiter *waiter = &session->waiter;
+
+	waiter->borrower = (struct borrower){ &reply_events, session };
+	waiter->for_login = false;
+	waiter->on_grant = on_grant;
+	waiter->on_refuse = on_refuse;
+}
+
+void request_granted(struct session *session, struct server *server)
+{
+	struct roster *roster = session->roster;
+
+	session->server = server;
+	buffer_clear(&roster->scratch);
+	if (conversation_align(session->conversation, server_backend(server), &roster->scratch) != OK) {
+		session_end(session, END_NO_MEMORY, NULL);
+		return;
+	}
+	send_to_server(session, buffer_slice(&roster->scratch));
+}
+
+/* False: the session waits in the pool's queue. */
+static bool get_server(struct session *session)
+{
+	struct server *server;
+
+	if (pool_ask(session->pool, &session->waiter, &server) == OK) {
+		session_enter(session, SESSION_WORKING);
+		request_granted(session, server);
+		return !session_is_leaving(session);
+	}
+	session_enter(session, SESSION_WAITING);
+	return false;
+}
+
+/*
+ * True when the message cannot go out before the server has answered. A batch that is still open
+ * is flushed, or the answer would not come.
+ */
+static bool must_wait(struct session *session, const struct message *message)
+{
+	struct backend *backend = server_backend(session->server);
+	struct buffer  *scratch = &session->roster->scratch;
+
+	/* A cancel under way was meant for the query before: nothing new may meet it. */
+	if (server_has_cancel(session->server) && ledger_is_empty(&backend->ledger))
+		return true;
+	if (!conversation_must_wait(session->conversation, backend, message))
+		return false;
+	if (!session->stalled && backend->batch_open) {
+		buffer_clear(scratch);
+		writer_empty(scratch, 'H');
+		send_to_server(session, buffer_slice(scratch));
+	}
+	session->stalled = true;
+	return true;
+}
+
+/* Deals with one message at the front of the input. False: it has to wait, or there is none. */
+static bool next_message(struct session *session)
+{
+	struct message message;
+	struct step    step;
+	size_t         need = 0;
+	bool           needs;
+
+	switch (frame_next(stream_input(session->stream), SIDE_CLIENT, &session->roster->limits,
+	                   &message, &need)) {
+	case OK: break;
+	case AGAIN: stream_expect(session->stream, need); return false;
+	case BROKEN: session_end(session, END_BAD_PACKET, NULL); return false;
+	}
+	needs = conversation_needs_server(session->conversation, &message);
+	if (session->server == NULL && needs && !get_server(session))
+		return false;
+	if (session->server != NULL && must_wait(session, &message))
+		return false;
+	session->stalled = false;
+	if (message.type == 'Q' && session->roster->settings->disable_pqexec) {
+		session_end(session, END_PQEXEC, NULL);
+		return false;
+	}
+	step = conversation_request(session->conversation,
+	                            session->server ? server_backend(session->server) : NULL,
+	                            &message);
+	if (!carry_out(session, &step, &message))
+		return false;
+	stream_consume(session->stream, MESSAGE_HEADER_LEN + message.body.len);
+	return true;
+}
+
+void request_pump(struct session *session)
+{
+	bool more = true;
+
+	while (more && !session_is_leaving(session)) {
+		if (session->state == SESSION_WAITING || session->suspended)
+			return;
+		if (session->server != NULL && server_is_full(session->server)) {
+			stream_pause(session->stream);
+			return;
+		}
+		more = session->request_left > 0 ? flow(session) : next_message(session);
+	}
+	/*
+	 * The turn ended while the tail of a message was still on its way (a COPY that failed early):
+	 * now that it is all sent, the server can go.
+	 */
+	if (!session_is_leaving(session) && session->server != NULL && session->request_left == 0 &&
+	    !session->in_query && backend_is_clean(server_backend(session->server)))
+		reply_turn_over(session);
+}
+
+void request_replay(struct session *session)
+{
+	struct buffer       requests;
+	struct backend     *backend = server_backend(session->server);
+	struct message      message;
+	struct frame_limits limits = session->roster->limits;
+	size_t              at = 0, need;
+
+	conversation_replay(session->conversation, backend, &requests);
+	while (at < requests.len && !session_is_leaving(session)) {
+		struct slice rest = { requests.data + at, requests.len - at };
+		struct step  step;
+
+		/* What was a whole message once is one now. */
+		if (frame_next(rest, SIDE_CLIENT, &limits, &message, &need) != OK) {
+			session_end(session, END_BAD_PACKET, NULL);
+			break;
+		}
+		step = conversation_request(session->conversation, backend, &message);
+		if (!carry_out(session, &step, &message))
+			break;
+		at += MESSAGE_HEADER_LEN + message.body.len;
+	}
+	buffer_release(&requests);
+}
+
+void request_cancel_waiting(struct session *session)
+{
+	struct buffer  answer = BUFFER_EMPTY;
+	struct message message;
+	size_t         need;
+
+	if (session->state != SESSION_WAITING ||
+	    frame_next(stream_input(session->stream), SIDE_CLIENT, &session->roster->limits, &message,
+	               &need) != OK)
+		return;
+	if (conversation_cancel_waiting(session->conversation, &message, &answer)) {
+		pool_withdraw(&session->waiter);
+		session_enter(session, SESSION_IDLE);
+		session->request_left = message.len - (uint32_t)message.body.len;
+		session->request_drop = true;
+		stream_consume(session->stream, MESSAGE_HEADER_LEN + message.body.len);
+		session_write(session, buffer_slice(&answer));
+		loop_at_end(session->roster->loop, &session->pump);
+	}
+	buffer_release(&answer);
+}
+
+static void on_input(void *ctx)
+{
+	request_pump(ctx);
+}
+
+static void on_client_room(void *ctx)
+{
+	struct session *session = ctx;
+
+	if (session->server_paused && session->server != NULL) {
+		session->server_paused = false;
+		server_resume(session->server);
+	}
+}
+
+static void on_end(void *ctx, int error)
+{
+	struct session *session = ctx;
+
+	(void)error;
+	session_end(session, END_CLIENT_EOF, NULL);
+}
+
+const struct stream_events request_events = {
+	.on_input = on_input,
+	.on_room = on_client_room,
+	.on_end = on_end,
+};

@@ -1,0 +1,300 @@
+/*
+ * All client sessions: accepting them, counting them, ending many at once. Owns the sessions, the
+ * table of cancel keys and the counts per user.
+ */
+#include "session/roster.h"
+
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "net/listener.h"
+#include "pool/pools.h"
+#include "session_internal.h"
+
+/* A statement longer than this is not collected but flows; see conversation_is_pinned. */
+#define MAX_COLLECT (1u << 20)
+/* Bytes for a slow client beyond which its server is not read any more, and below which again. */
+#define OUT_HIGH (128 * 1024)
+#define OUT_LOW  (32 * 1024)
+#define READ_SIZE (64 * 1024)
+
+struct user_count {
+	unsigned clients;
+};
+
+static void run_changed(struct loop_task *task)
+{
+	struct roster *roster = CONTAINER_OF(task, struct roster, changed);
+
+	if (roster->on_change != NULL)
+		roster->on_change(roster->on_change_ctx);
+}
+
+static void take_settings(struct roster *roster, const struct settings *settings)
+{
+	roster->settings = settings_ref(settings);
+	roster->limits = (struct frame_limits){
+		.max_packet = settings->max_packet_size,
+		.max_collect = MAX_COLLECT,
+	};
+	roster->stream_limits = (struct stream_limits){
+		.read_size = READ_SIZE,
+		.out_high = OUT_HIGH,
+		.out_low = OUT_LOW,
+		.in_max = MAX_COLLECT + READ_SIZE,
+		.turn_reads = 4,
+	};
+}
+
+struct roster *roster_new(const struct roster_options *options)
+{
+	struct roster *roster = mem_alloc_zero(sizeof(*roster));
+	uint64_t       seed;
+
+	if (roster == NULL)
+		return NULL;
+	roster->loop = options->loop;
+	roster->pools = options->pools;
+	roster->statements = options->statements;
+	roster->varsets = options->varsets;
+	take_settings(roster, options->settings);
+	list_init(&roster->sessions);
+	random_bytes(&seed, sizeof(seed));
+	map_init(&roster->keys, seed);
+	map_init(&roster->users, seed);
+	buffer_init(&roster->scratch);
+	random_bytes(roster->mock_key, sizeof(roster->mock_key));
+	roster->changed.run = run_changed;
+	return roster;
+}
+
+void roster_free(struct roster *roster)
+{
+	if (roster == NULL)
+		return;
+	loop_forget(roster->loop, &roster->changed);
+	map_release(&roster->keys);
+	map_release(&roster->users);
+	buffer_release(&roster->scratch);
+	settings_unref(roster->settings);
+	mem_free(roster);
+}
+
+void roster_reload(struct roster *roster, const struct settings *settings)
+{
+	const struct settings *old = roster->settings;
+
+	take_settings(roster, settings);
+	settings_unref(old);
+	LIST_EACH(&roster->sessions, node)
+	{
+		struct session *session = CONTAINER_OF(node, struct session, node);
+
+		session_find_timeouts(session);
+		session_watch_deadline(session);
+	}
+}
+
+void roster_changed(struct roster *roster)
+{
+	if (roster->on_change != NULL)
+		loop_at_end(roster->loop, &roster->changed);
+}
+
+void roster_watch(struct roster *roster, void (*on_change)(void *ctx), void *ctx)
+{
+	roster->on_change = on_change;
+	roster->on_change_ctx = ctx;
+}
+
+static void run_pump(struct loop_task *task)
+{
+	struct session *session = CONTAINER_OF(task, struct session, pump);
+
+	switch (session->state) {
+	case SESSION_PROVING: login_work(session); break;
+	case SESSION_IDLE:
+	case SESSION_WORKING: request_pump(session); break;
+	case SESSION_SERVED: visit_events.on_input(session); break;
+	default: break;
+	}
+}
+
+void roster_accept(struct roster *roster, int fd, const struct address *peer)
+{
+	const struct settings *settings = roster->settings;
+	struct session        *session = mem_alloc_zero(sizeof(*session));
+	struct login          *login = mem_alloc_zero(sizeof(*login));
+	struct socket_options  options = {
+		.keepalive = settings->tcp_keepalive,
+		.keepidle = settings->tcp_keepidle,
+		.keepintvl = settings->tcp_keepintvl,
+		.keepcnt = settings->tcp_keepcnt,
+		.user_timeout_ms = settings->tcp_user_timeout,
+		.buffer_bytes = settings->tcp_socket_buffer,
+	};
+
+	if (session == NULL || login == NULL) {
+		close(fd);
+		mem_free(session);
+		mem_free(login);
+		return;
+	}
+	if (!address_is_unix(peer))
+		socket_tune(fd, &options);
+	session->stream = stream_new(roster->loop, fd, &roster->stream_limits, &login_events, session);
+	if (session->stream == NULL) {
+		mem_free(session);
+		mem_free(login);
+		return;
+	}
+	session->roster = roster;
+	session->login = login;
+	session->id = pools_next_id(roster->pools);
+	session->connected = loop_now(roster->loop);
+	session->pump.run = run_pump;
+	list_init(&session->cancels);
+	timer_init(&session->deadline, roster->loop, session_on_deadline, session);
+	list_append(&roster->sessions, &session->node);
+	roster->logging_in++;
+	session_watch_deadline(session);
+	if (roster->suspended)
+		stream_pause(session->stream);
+}
+
+void roster_add_service(struct roster *roster, const struct service *service)
+{
+	for (size_t i = 0; i < COUNT_OF(roster->services); i++) {
+		if (roster->services[i] == NULL) {
+			roster->services[i] = service;
+			return;
+		}
+	}
+}
+
+void roster_shut_down(struct roster *roster)
+{
+	roster->shutting_down = true;
+}
+
+void roster_end_database(struct roster *roster, const struct database *database, enum ending why)
+{
+	LIST_EACH(&roster->sessions, node)
+	{
+		struct session *session = CONTAINER_OF(node, struct session, node);
+
+		if (session->database != NULL && (database == NULL || session->database == database))
+			session_end(session, why, NULL);
+	}
+}
+
+void roster_end_all(struct roster *roster, enum ending why)
+{
+	LIST_EACH(&roster->sessions, node)
+		session_end(CONTAINER_OF(node, struct session, node), why, NULL);
+}
+
+bool roster_kill(struct roster *roster, uint64_t id)
+{
+	LIST_EACH(&roster->sessions, node)
+	{
+		struct session *session = CONTAINER_OF(node, struct session, node);
+
+		if (session->id != id || session->state <= SESSION_PROVING)
+			continue;
+		session_end(session, END_ADMIN_KILL, NULL);
+		return true;
+	}
+	return false;
+}
+
+void roster_suspend(struct roster *roster)
+{
+	roster->suspended = true;
+	LIST_EACH(&roster->sessions, node)
+	{
+		struct session *session = CONTAINER_OF(node, struct session, node);
+
+		if (session->service != NULL)
+			continue;
+		session->suspended = true;
+		stream_pause(session->stream);
+		stream_flush(session->stream);
+	}
+}
+
+void roster_resume(struct roster *roster)
+{
+	roster->suspended = false;
+	LIST_EACH(&roster->sessions, node)
+	{
+		struct session *session = CONTAINER_OF(node, struct session, node);
+
+		session->suspended = false;
+		stream_resume(session->stream);
+		loop_at_end(roster->loop, &session->pump);
+	}
+}
+
+bool roster_is_quiet(const struct roster *roster)
+{
+	LIST_EACH(&roster->sessions, node)
+	{
+		struct session *session = CONTAINER_OF(node, struct session, node);
+
+		if (session->service == NULL && stream_out_len(session->stream) > 0)
+			return false;
+	}
+	return true;
+}
+
+unsigned roster_clients(const struct roster *roster)
+{
+	return roster->sessions.len;
+}
+
+unsigned roster_logging_in(const struct roster *roster)
+{
+	return roster->logging_in;
+}
+
+struct session *roster_next(const struct roster *roster, const struct session *after)
+{
+	struct list_node *node = after ? list_next(&roster->sessions, &after->node)
+	                               : list_first(&roster->sessions);
+
+	return node ? CONTAINER_OF(node, struct session, node) : NULL;
+}
+
+struct pools *roster_pools(const struct roster *roster)
+{
+	return roster->pools;
+}
+
+unsigned roster_user_clients(const struct roster *roster, struct slice user)
+{
+	const struct user_count *count = map_get(&roster->users, user);
+
+	return count ? count->clients : 0;
+}
+
+enum result roster_count_user(struct roster *roster, struct slice user, int change)
+{
+	struct user_count *count = map_get(&roster->users, user);
+
+	if (count == NULL) {
+		if (change < 0)
+			return BROKEN;
+		count = mem_alloc_zero(sizeof(*count));
+		if (count == NULL || map_put(&roster->users, user, count) != OK) {
+			mem_free(count);
+			return BROKEN;
+		}
+	}
+	count->clients = (unsigned)((int)count->clients + change);
+	if (count->clients == 0)
+		mem_free(map_remove(&roster->users, user));
+	return OK;
+}

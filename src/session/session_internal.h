@@ -1,0 +1,169 @@
+#ifndef SESSION_INTERNAL_H
+#define SESSION_INTERNAL_H
+
+#include "base/list.h"
+#include "base/map.h"
+#include "net/loop.h"
+#include "net/stream.h"
+#include "net/timer.h"
+#include "pool/pool.h"
+#include "session/roster.h"
+#include "session/session.h"
+#include "track/conversation.h"
+#include "wire/frame.h"
+
+/* What the modules of the session layer share: the two structs, and who calls whom. */
+
+struct cancel;
+struct challenge;
+struct service;
+
+/* What is only needed until the client is in. */
+struct login {
+	struct challenge *challenge;
+	struct buffer     params;  /* settings the client asked for: name NUL value NUL ... */
+	struct buffer     unknown; /* _pq_ options: name NUL ... */
+	bool negotiate;            /* it asked for a newer protocol or unknown options */
+	bool skip_authentication;
+	bool own_user;
+	int  asked;                /* the enum auth_request that the next 'p' message answers */
+	bool asked_ssl, asked_gss;
+};
+
+struct session {
+	struct list_node     node; /* in roster.sessions */
+	struct roster       *roster;
+	uint64_t             id;
+	enum session_state   state;
+	struct stream       *stream;
+	struct conversation *conversation; /* NULL before login and at a service */
+	struct pool         *pool;         /* attached; NULL before login and at a service */
+	struct database     *database;     /* counted in it; NULL before it is known, at a service */
+	struct server       *server;       /* lent; NULL = none */
+	struct waiter        waiter;
+	struct login        *login;        /* while logging in */
+	const struct service *service;     /* the console's, or NULL */
+	void                *visit;        /* of the service */
+	char                *user;         /* NUL-terminated; NULL before it is known */
+	char                *dbname;       /* the same block as user */
+	struct timer         deadline;
+	struct loop_task     pump;         /* goes on with the client's input */
+	struct loop_task     reap;
+	struct list          cancels;      /* struct cancel aimed at this session */
+	struct cancel       *cancel;       /* what this connection came for, if a CancelRequest */
+	uint8_t              key[8];       /* pid and secret of its cancel key */
+	bool                 has_key;
+	bool                 told;         /* the client got its last error already */
+
+	/* the message under way from the client */
+	uint32_t request_left; /* bytes of its body still to come */
+	bool     request_drop; /* they are dropped, not sent */
+
+	bool stalled;       /* the next message waits for a reply (conversation_must_wait) */
+	bool server_paused; /* the client is slow, its server is not read */
+	bool held;          /* a service takes its time */
+	bool suspended;     /* SUSPEND */
+	bool counted;       /* in database and user counts */
+	bool in_query;      /* something asked is not answered yet */
+	bool in_transaction;
+	bool watched;       /* some timeout applies while it works or idles */
+	uint64_t query_number; /* of the query under way: what a cancel is meant for */
+
+	struct moment connected;
+	struct moment idle_since;
+	struct moment query_began;
+	struct moment transaction_began;
+	struct moment ready_at; /* the last ReadyForQuery inside a transaction */
+};
+
+_Static_assert(sizeof(struct session) <= 1024, "an idle client costs about a kilobyte");
+
+struct roster {
+	struct loop            *loop;
+	struct pools           *pools;
+	struct statement_store *statements;
+	struct varset_store    *varsets;
+	const struct settings  *settings;
+	struct list             sessions;
+	struct map              keys;  /* cancel key -> session */
+	struct map              users; /* name -> struct user_count */
+	const struct service   *services[2];
+	unsigned                logging_in;
+	unsigned                served;
+	bool                    shutting_down;
+	bool                    suspended;
+	struct buffer           scratch; /* what a lent server is told first */
+	struct frame_limits     limits;
+	struct stream_limits    stream_limits;
+	struct moment           work_turn; /* when work_left was filled */
+	uint32_t                work_left; /* password work left for this turn */
+	uint8_t                 mock_key[32];
+	struct loop_task        changed;
+	void (*on_change)(void *ctx);
+	void *on_change_ctx;
+};
+
+/* session.c */
+/* The one door between states; the move must be in its table. */
+void session_enter(struct session *session, enum session_state state);
+bool session_is_leaving(const struct session *session);
+/* Queues bytes for the client; ends the session without memory. */
+void session_write(struct session *session, struct slice bytes);
+/* The server goes back to its pool, whatever its condition. */
+void session_give_back(struct session *session);
+/* Looks again at which timeout is due first. */
+void session_watch_deadline(struct session *session);
+void session_on_deadline(void *ctx);
+/* Settings or user changed: does any timeout apply while it works or idles? */
+void session_find_timeouts(struct session *session);
+
+/* login.c: everything up to the first ReadyForQuery. */
+extern const struct stream_events login_events;
+void login_free(struct session *session);
+/* A turn's share of password work. */
+void login_work(struct session *session);
+
+/* startup.c */
+/*
+ * Reads the StartupMessage into session->user, dbname and login. END_NONE or why not; *detail
+ * may get a better text (in the roster's scratch buffer).
+ */
+enum ending startup_read(struct session *session, const struct startup_frame *frame,
+                         const char **detail);
+
+/* welcome.c: the client proved who it is: what it is told, and the wait for the first server. */
+void welcome_begin(struct session *session);
+
+/* request.c: client to server. */
+extern const struct stream_events request_events;
+void request_pump(struct session *session);
+/* Sends the turn's requests again after REPLY_RETRY. */
+void request_replay(struct session *session);
+/* A server has been lent: tells it what it must know. */
+void request_granted(struct session *session, struct server *server);
+/* The waiter will ask for servers to work with (not to log in). */
+void request_init_waiter(struct session *session);
+/* CancelRequest for a session that waits for a server. */
+void request_cancel_waiting(struct session *session);
+
+/* reply.c: server to client. */
+extern const struct borrower_events reply_events;
+/* The turn is over: the server is given back, if the mode and nothing else keeps it. */
+void reply_turn_over(struct session *session);
+
+/* visit.c: sessions at a service. */
+extern const struct stream_events visit_events;
+
+/* cancel.c */
+/* A CancelRequest came on this connection. */
+void cancel_begin(struct session *requester, struct slice key);
+/* Gives session a cancel key of its own. BROKEN without memory. */
+enum result cancel_give_key(struct session *session) MUST_USE;
+/* The session ends: its key is void, cancels aimed at it or asked by it let go of it. */
+void cancel_forget(struct session *session);
+
+/* roster.c */
+enum result roster_count_user(struct roster *roster, struct slice user, int change) MUST_USE;
+void        roster_changed(struct roster *roster);
+
+#endif

@@ -1,0 +1,149 @@
+/*
+ * The StartupMessage: who the client says it is and which settings it asks for. Settings are not
+ * judged here: the server decides about them when they are set there (PostgreSQL docs,
+ * "Start-up").
+ */
+#include "session_internal.h"
+
+#include "base/alloc.h"
+#include "conf/settings.h"
+#include "wire/startup.h"
+
+#define MAX_NAME_LEN 127
+
+static const char *format_detail(struct roster *roster, const char *text, struct slice name)
+{
+	buffer_clear(&roster->scratch);
+	buffer_append_format(&roster->scratch, "%s: %.*s", text, (int)name.len, name.data);
+	buffer_append(&roster->scratch, "", 1);
+	return roster->scratch.failed ? NULL : roster->scratch.data;
+}
+
+static void append_pair(struct buffer *out, struct slice name, struct slice value)
+{
+	buffer_append_slice(out, name);
+	buffer_append(out, "", 1);
+	buffer_append_slice(out, value);
+	buffer_append(out, "", 1);
+}
+
+/*
+ * Servers spell UTF8 in one way; clients in several ('utf-8', utf8, unicode), which PostgreSQL
+ * takes for the same (pg_char_to_encoding reads letters and digits only).
+ */
+static struct slice canonical_encoding(struct slice value)
+{
+	char   letters[8];
+	size_t len = 0;
+
+	for (size_t i = 0; i < value.len; i++) {
+		char c = value.data[i];
+
+		if (c >= 'A' && c <= 'Z')
+			c = (char)(c | 0x20);
+		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')))
+			continue;
+		if (len == sizeof(letters))
+			return value;
+		letters[len++] = c;
+	}
+	if ((len == 4 && memcmp(letters, "utf8", 4) == 0) ||
+	    (len == 7 && memcmp(letters, "unicode", 7) == 0))
+		return SLICE_LITERAL("UTF8");
+	return value;
+}
+
+static void add_setting(struct session *session, struct slice name, struct slice value)
+{
+	if (slice_equal_nocase(name, SLICE_LITERAL("client_encoding")))
+		value = canonical_encoding(value);
+	append_pair(&session->login->params, name, value);
+}
+
+static enum ending read_options(struct session *session, struct slice options)
+{
+	struct buffer scratch = BUFFER_EMPTY;
+	struct slice  name, value;
+	enum result   result;
+
+	while ((result = startup_next_option(&options, &scratch, &name, &value)) == OK)
+		add_setting(session, name, value);
+	buffer_release(&scratch);
+	return result == BROKEN ? END_STARTUP_OPTIONS_FORM : END_NONE;
+}
+
+struct names_found {
+	struct slice user, database;
+};
+
+static bool is_ignored(const struct session *session, struct slice name)
+{
+	return settings_list_has(session->roster->settings->ignore_startup_parameters, name);
+}
+
+static enum ending read_pair(struct session *session, struct slice name, struct slice value,
+                             struct names_found *found, const char **detail)
+{
+	struct login *login = session->login;
+
+	if (slice_equal(name, SLICE_LITERAL("user"))) {
+		found->user = value;
+	} else if (slice_equal(name, SLICE_LITERAL("database"))) {
+		found->database = value;
+	} else if (slice_starts_with(name, SLICE_LITERAL("_pq_."))) {
+		login->negotiate = true;
+		buffer_append_slice(&login->unknown, name);
+		buffer_append(&login->unknown, "", 1);
+	} else if (slice_equal(name, SLICE_LITERAL("replication"))) {
+		*detail = format_detail(session->roster, "unsupported startup parameter", name);
+		return END_STARTUP_PARAMETER;
+	} else if (is_ignored(session, name)) {
+		return END_NONE;
+	} else if (slice_equal(name, SLICE_LITERAL("options"))) {
+		return read_options(session, value);
+	} else {
+		add_setting(session, name, value);
+	}
+	return END_NONE;
+}
+
+/* One block holds both names, NUL-terminated. */
+static enum ending keep_names(struct session *session, const struct names_found *found)
+{
+	struct slice database = found->database.len ? found->database : found->user;
+
+	if (found->user.len == 0)
+		return END_NO_USERNAME;
+	if (found->user.len > MAX_NAME_LEN || database.len > MAX_NAME_LEN)
+		return END_USERNAME_TOO_LONG;
+	session->user = mem_alloc_zero(found->user.len + database.len + 2);
+	if (session->user == NULL)
+		return END_NO_MEMORY;
+	session->dbname = session->user + found->user.len + 1;
+	memcpy(session->user, found->user.data, found->user.len);
+	memcpy(session->dbname, database.data, database.len);
+	return END_NONE;
+}
+
+enum ending startup_read(struct session *session, const struct startup_frame *frame,
+                         const char **detail)
+{
+	struct startup_pairs pairs;
+	struct names_found   found = { SLICE_NONE, SLICE_NONE };
+	struct slice         name, value;
+	enum ending          ending;
+	enum result          result;
+
+	session->login->negotiate = frame->version != PROTOCOL_3_0;
+	startup_pairs_init(&pairs, frame->body);
+	while ((result = startup_pairs_next(&pairs, &name, &value)) == OK) {
+		ending = read_pair(session, name, value, &found, detail);
+		if (ending != END_NONE)
+			return ending;
+	}
+	if (result == BROKEN)
+		return END_STARTUP_LAYOUT;
+	if (session->login->params.failed || session->login->unknown.failed)
+		return END_NO_MEMORY;
+	return keep_names(session, &found);
+}

@@ -1,0 +1,74 @@
+/*
+ * Sessions at a service (the console): frames its messages for it and queues its answers. Knows
+ * nothing of what the service does.
+ */
+#include "session_internal.h"
+
+/* A console command has no need to be longer. */
+#define MAX_MESSAGE 65536
+
+static void pump(struct session *session)
+{
+	const struct frame_limits limits = { MAX_MESSAGE, MAX_MESSAGE };
+	struct message            message;
+	size_t                    need = 0;
+
+	while (!session_is_leaving(session) && !session->held) {
+		enum result result = frame_next(stream_input(session->stream), SIDE_CLIENT, &limits,
+		                                &message, &need);
+
+		if (result == OK && !message_is_whole(&message)) {
+			/* A type that may flow, half here: wait for the rest, it is bounded. */
+			stream_expect(session->stream, MESSAGE_HEADER_LEN + (size_t)message.len);
+			return;
+		}
+		if (result == AGAIN) {
+			stream_expect(session->stream, need);
+			return;
+		}
+		if (result == BROKEN) {
+			session_end(session, END_BAD_PACKET, NULL);
+			return;
+		}
+		if (message.type == 'X') {
+			session_end(session, END_CLIENT_CLOSED, NULL);
+			return;
+		}
+		session->service->on_message(session->visit, &message);
+		if (!session_is_leaving(session))
+			stream_consume(session->stream, MESSAGE_HEADER_LEN + message.len);
+	}
+}
+
+void service_reply(struct session *session, struct slice bytes)
+{
+	session_write(session, bytes);
+}
+
+void service_hold(struct session *session)
+{
+	session->held = true;
+}
+
+void service_release(struct session *session)
+{
+	session->held = false;
+	if (!session_is_leaving(session))
+		loop_at_end(session->roster->loop, &session->pump);
+}
+
+static void on_input(void *ctx)
+{
+	pump(ctx);
+}
+
+static void on_end(void *ctx, int error)
+{
+	(void)error;
+	session_end(ctx, END_CLIENT_EOF, NULL);
+}
+
+const struct stream_events visit_events = {
+	.on_input = on_input,
+	.on_end = on_end,
+};

@@ -1,0 +1,259 @@
+/*
+ * After the proof: the database must be there, a pool is found, its first server must have logged
+ * in (its parameters are what clients are told), and the client is welcomed. A client of a service
+ * is handed over to it instead.
+ */
+#include "session_internal.h"
+
+#include "auth/challenge.h"
+#include "base/alloc.h"
+#include "base/log.h"
+#include "pool/database.h"
+#include "pool/login_secret.h"
+#include "pool/pools.h"
+#include "wire/notice.h"
+#include "wire/result.h"
+#include "wire/sasl.h"
+
+/* Walks the settings the client asked for. */
+static bool next_param(const struct login *login, size_t *at, struct slice *name,
+                       struct slice *value)
+{
+	if (*at >= login->params.len)
+		return false;
+	*name = slice_of(login->params.data + *at);
+	*at += name->len + 1;
+	*value = slice_of(login->params.data + *at);
+	*at += value->len + 1;
+	return true;
+}
+
+/* Replaces *set by the set with one more pair. */
+static enum result add(const struct varset **set, struct slice name, struct slice value)
+{
+	const struct varset *more = varset_with(*set, name, value);
+
+	if (more == NULL)
+		return BROKEN;
+	varset_unref(*set);
+	*set = more;
+	return OK;
+}
+
+/*
+ * What the client wants: the tracked settings as the pool's servers have them, and over them what
+ * it asked for, reported or not. NULL without memory.
+ */
+static const struct varset *wanted(struct session *session)
+{
+	const struct varset *welcome = pool_welcome(session->pool);
+	const struct varset *wants = varset_empty(session->roster->varsets);
+	struct slice         name, value;
+	enum result          result = wants ? OK : BROKEN;
+	unsigned             index = 0;
+	size_t               at = 0;
+
+	while (result == OK && varset_next(welcome, &index, &name, &value)) {
+		if (varset_store_tracks(session->roster->varsets, name))
+			result = add(&wants, name, value);
+	}
+	while (result == OK && next_param(session->login, &at, &name, &value))
+		result = add(&wants, name, value);
+	if (result == OK)
+		return wants;
+	varset_unref(wants);
+	return NULL;
+}
+
+static enum result make_conversation(struct session *session)
+{
+	enum pool_mode              mode = pool_mode(session->pool);
+	const struct settings      *settings = session->roster->settings;
+	struct conversation_options options = {
+		.tracks_statements = mode != POOL_MODE_SESSION && settings->max_prepared_statements > 0,
+		.statement_mode = mode == POOL_MODE_STATEMENT,
+		.store = session->roster->statements,
+		.wants = wanted(session),
+		.owner = session,
+	};
+
+	if (options.wants == NULL)
+		return BROKEN;
+	session->conversation = conversation_new(&options);
+	varset_unref(options.wants);
+	return session->conversation ? OK : BROKEN;
+}
+
+/* ParameterStatus for everything servers report, as the client will have it. */
+static void write_parameters(struct session *session, struct buffer *out)
+{
+	const struct varset *welcome = pool_welcome(session->pool);
+	struct slice         name, value, own;
+	unsigned             index = 0;
+
+	while (varset_next(welcome, &index, &name, &value)) {
+		own = varset_value(conversation_wants(session->conversation), name);
+		result_write_parameter(out, name, own.data ? own : value);
+	}
+}
+
+/* The key goes out as it is kept: eight bytes, pid first. */
+static void write_key(struct session *session, struct buffer *out)
+{
+	uint32_t pid = (uint32_t)session->key[0] << 24 | (uint32_t)session->key[1] << 16 |
+	               (uint32_t)session->key[2] << 8 | session->key[3];
+
+	result_write_key(out, pid, (struct slice){ (const char *)session->key + 4, 4 });
+}
+
+static void write_notice(struct session *session, struct buffer *out)
+{
+	const char *text = session->roster->settings->login_notify_message;
+
+	if (text[0] != '\0')
+		notice_write(out, 'N',
+		             &(struct notice_view){ .severity = SLICE_LITERAL("NOTICE"),
+		                                    .sqlstate = SLICE_LITERAL("00000"),
+		                                    .message = slice_of(text) });
+}
+
+static void send_welcome(struct session *session)
+{
+	struct buffer out = BUFFER_EMPTY;
+	bool          served = session->service != NULL;
+
+	sasl_write_request(&out, AUTH_REQUEST_OK, SLICE_NONE);
+	if (served)
+		session->service->write_welcome(session->service->ctx, &out);
+	else
+		write_parameters(session, &out);
+	write_key(session, &out);
+	if (!served)
+		write_notice(session, &out);
+	result_write_ready(&out, 'I');
+	if (out.failed)
+		session_end(session, END_NO_MEMORY, NULL);
+	else
+		session_write(session, buffer_slice(&out));
+	buffer_release(&out);
+}
+
+static void enter_service(struct session *session)
+{
+	struct service_login who = {
+		.user = slice_of(session->user),
+		.own_user = session->login->own_user,
+		.authenticated = true,
+	};
+
+	session->visit = session->service->open(session->service->ctx, session, &who);
+	if (session->visit == NULL) {
+		session_end(session, END_NO_MEMORY, NULL);
+		return;
+	}
+	send_welcome(session);
+	if (session_is_leaving(session))
+		return;
+	login_free(session);
+	session_enter(session, SESSION_SERVED);
+	stream_set_events(session->stream, &visit_events, session);
+	loop_at_end(session->roster->loop, &session->pump);
+}
+
+static void enter_pool(struct session *session)
+{
+	if (make_conversation(session) != OK) {
+		session_end(session, END_NO_MEMORY, NULL);
+		return;
+	}
+	send_welcome(session);
+	if (session_is_leaving(session))
+		return;
+	pool_counters(session->pool)->client_logins++;
+	login_free(session);
+	request_init_waiter(session);
+	session_find_timeouts(session);
+	session_enter(session, SESSION_IDLE);
+	stream_set_events(session->stream, &request_events, session);
+	loop_at_end(session->roster->loop, &session->pump);
+}
+
+/* The parameters are known; no server comes with them. */
+static void on_grant(struct waiter *waiter, struct server *server)
+{
+	(void)server;
+	enter_pool(CONTAINER_OF(waiter, struct session, waiter));
+}
+
+static void on_refuse(struct waiter *waiter, enum ending why, struct slice error)
+{
+	struct session *session = CONTAINER_OF(waiter, struct session, waiter);
+
+	if (error.len > 0) {
+		session_write(session, error);
+		session->told = true;
+	}
+	session_end(session, why, NULL);
+}
+
+static void wait_for_welcome(struct session *session)
+{
+	struct server *server;
+
+	session->waiter.borrower = (struct borrower){ &reply_events, session };
+	session->waiter.for_login = true;
+	session->waiter.on_grant = on_grant;
+	session->waiter.on_refuse = on_refuse;
+	if (pool_ask(session->pool, &session->waiter, &server) == OK)
+		enter_pool(session);
+}
+
+static void end_without_database(struct session *session, enum ending why, const char *format)
+{
+	struct buffer *scratch = &session->roster->scratch;
+
+	buffer_clear(scratch);
+	buffer_append_text(scratch, why == END_NO_SUCH_DATABASE ? "no such database: " : "database \"");
+	buffer_append_text(scratch, session->dbname);
+	buffer_append_text(scratch, format);
+	buffer_append(scratch, "", 1);
+	session_end(session, why, scratch->failed ? NULL : scratch->data);
+}
+
+void welcome_begin(struct session *session)
+{
+	struct roster           *roster = session->roster;
+	const struct scram_keys *keys = NULL;
+
+	if (cancel_give_key(session) != OK) {
+		session_end(session, END_NO_MEMORY, NULL);
+		return;
+	}
+	if (session->service != NULL) {
+		enter_service(session);
+		return;
+	}
+	if (session->database == NULL) {
+		end_without_database(session, END_NO_SUCH_DATABASE, "");
+		return;
+	}
+	if (database_is_disabled(session->database)) {
+		end_without_database(session, END_DATABASE_DISABLED, "\" is disabled");
+		return;
+	}
+	if (roster->shutting_down) {
+		session_end(session, END_POOLER_SHUTTING_DOWN, NULL);
+		return;
+	}
+	session->pool = pools_find(roster->pools, session->database, slice_of(session->user));
+	if (session->pool == NULL) {
+		session_end(session, END_NO_MEMORY, NULL);
+		return;
+	}
+	pool_attach(session->pool);
+	if (session->login->challenge != NULL)
+		keys = challenge_keys(session->login->challenge);
+	if (keys != NULL)
+		pool_learn_keys(session->pool, slice_of(session->user), keys);
+	wait_for_welcome(session);
+}

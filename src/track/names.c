@@ -1,0 +1,124 @@
+/* A client's names for statements. Used by conversation.c and, to undo, by backend.c. */
+#include "track/names.h"
+
+#include "base/alloc.h"
+
+void names_init(struct names *names)
+{
+	/*
+	 * One client's names collide with nobody else's, so a peer that finds collisions slows only
+	 * itself down, and the map grows with them.
+	 */
+	map_init(&names->bindings, 0x9e3779b97f4a7c15u);
+	list_init(&names->all);
+	names->on_server = 0;
+}
+
+static void insert(struct names *names, struct binding *binding)
+{
+	list_append(&names->all, &binding->node);
+	if (binding->statement == NULL)
+		names->on_server++;
+}
+
+void names_release(struct names *names)
+{
+	names_drop_before(names, UINT64_MAX);
+	map_release(&names->bindings);
+}
+
+struct binding *names_find(const struct names *names, struct slice name)
+{
+	return map_get(&names->bindings, name);
+}
+
+struct binding *names_add(struct names *names, struct slice name, struct statement *statement,
+			  uint64_t request)
+{
+	struct binding *binding = mem_alloc(sizeof(*binding) + name.len);
+
+	if (binding == NULL)
+		return NULL;
+	*binding = (struct binding){
+		.statement = statement,
+		.generation = statement ? statement_generation(statement) : 0,
+		.request = request,
+		.name_len = (uint32_t)name.len,
+	};
+	if (name.len > 0)
+		memcpy(binding->name, name.data, name.len);
+	if (map_put(&names->bindings, name, binding) != OK) {
+		mem_free(binding);
+		return NULL;
+	}
+	if (statement != NULL)
+		statement_ref(statement);
+	insert(names, binding);
+	return binding;
+}
+
+struct binding *names_find_request(const struct names *names, uint64_t request)
+{
+	LIST_EACH(&names->all, node)
+	{
+		struct binding *binding = CONTAINER_OF(node, struct binding, node);
+
+		if (binding->request == request)
+			return binding;
+	}
+	return NULL;
+}
+
+void names_renew(struct names *names, const struct statement *statement)
+{
+	LIST_EACH(&names->all, node)
+	{
+		struct binding *binding = CONTAINER_OF(node, struct binding, node);
+
+		if (binding->statement == statement)
+			binding->generation = statement_generation(statement);
+	}
+}
+
+void names_take(struct names *names, struct binding *binding)
+{
+	map_remove(&names->bindings, binding_name(binding));
+	list_remove(&names->all, &binding->node);
+	if (binding->statement == NULL)
+		names->on_server--;
+}
+
+void names_put_back(struct names *names, struct binding *binding)
+{
+	if (names_find(names, binding_name(binding)) != NULL ||
+	    map_put(&names->bindings, binding_name(binding), binding) != OK)
+		binding_free(binding);
+	else
+		insert(names, binding);
+}
+
+void names_drop_before(struct names *names, uint64_t request)
+{
+	LIST_EACH(&names->all, node)
+	{
+		struct binding *binding = CONTAINER_OF(node, struct binding, node);
+
+		if (binding->request >= request)
+			continue;
+		names_take(names, binding);
+		binding_free(binding);
+	}
+}
+
+struct slice binding_name(const struct binding *binding)
+{
+	return (struct slice){ binding->name, binding->name_len };
+}
+
+void binding_free(struct binding *binding)
+{
+	if (binding == NULL)
+		return;
+	statement_unref(binding->statement);
+	mem_free(binding);
+}

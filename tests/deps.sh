@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that are missing for the purposes named; the only place that
+# lists them. Needs root or sudo only when something is missing. -n only says what is missing.
+# Usage: tests/deps.sh [-n] build|check|fuzz|drivers|demo|bench...
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+packages_for() {
+    case $1 in
+    build) echo gcc make pkg-config binutils libevent-dev libpq-dev libssl-dev libinih-dev \
+        libpg-query-dev libidn-dev libhiredis-dev ;;
+    check) echo git procps openssl python3 python3-psycopg2 python3-psycopg python3-asyncpg \
+        nodejs node-pg postgresql postgresql-contrib ;;
+    fuzz) echo clang libclang-rt-14-dev ;;
+    drivers) echo default-jdk-headless libpostgresql-jdbc-java golang-go \
+        golang-github-lib-pq-dev golang-github-jackc-pgx-v4-dev ruby ruby-pg php-cli php-pgsql \
+        perl libdbd-pg-perl ;;
+    demo) echo postgresql postgresql-contrib ;;
+    bench) echo python3 postgresql postgresql-contrib pgbouncer haproxy ;;
+    *) return 1 ;;
+    esac
+}
+
+is_installed() {
+    # A Node.js that is not Debian's cannot have Debian's node-pg; npm then puts it here, and
+    # NODE_PATH=build/node/node_modules:/usr/share/nodejs finds it in either place.
+    [ "$1" = node-pg ] && [ -d build/node/node_modules/pg ] && return 0
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+dry=
+if [ "${1:-}" = -n ]; then
+    dry=yes
+    shift
+fi
+missing=()
+for purpose in "$@"; do
+    if ! packages=$(packages_for "$purpose"); then
+        echo "deps.sh: unknown purpose \"$purpose\"" >&2
+        exit 2
+    fi
+    for package in $packages; do
+        is_installed "$package" || missing+=("$package")
+    done
+done
+if [ ${#missing[@]} -eq 0 ]; then
+    exit 0
+fi
+if [ -n "$dry" ]; then
+    echo "${missing[@]}"
+    exit 1
+fi
+if ! command -v apt-get >/dev/null; then
+    echo "deps.sh: no apt-get here; install what these Debian packages hold: ${missing[*]}" >&2
+    exit 1
+fi
+root=()
+if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null; then
+        echo "deps.sh: run this as root: apt-get install ${missing[*]}" >&2
+        exit 1
+    fi
+    root=(sudo)
+fi
+install() {
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+echo "installing ${missing[*]}"
+"${root[@]}" apt-get update -qq || exit 1
+others=()
+node=
+for package in "${missing[@]}"; do
+    if [ "$package" = node-pg ]; then node=$package; else others+=("$package"); fi
+done
+if [ ${#others[@]} -gt 0 ]; then
+    install "${others[@]}" || exit 1
+fi
+if [ -n "$node" ] && ! install "$node" 2>/dev/null; then
+    echo "node-pg does not go with this Node.js; npm puts it into build/node instead"
+    npm install --silent --no-audit --no-fund --prefix build/node pg
+fi
