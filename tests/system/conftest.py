@@ -163,4 +163,7 @@ def pytest_sessionfinish(session):
 def pytest_unconfigure(config):
     counts = getattr(config, "counts", None)
     if counts:
-        print("%d passed, %d failed, %d skipped" % counts)
+        passed, failed, skipped = counts
+        if skipped:
+            print(f"{skipped} skipped")
+        print(f"{passed} passed, {failed} failed")

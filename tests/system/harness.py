@@ -27,9 +27,10 @@ import wireclient
 from wireclient import Wire, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FLAVOUR = os.environ.get("PGCARWASH_FLAVOUR", "release")
 KIND = os.environ.get("POOLER", "pgcarwash")
-SANITIZED = FLAVOUR != "release"
+PROGRAM = ROOT / (os.environ.get("PGCARWASH") or
+                  f"build/{os.environ.get('PGCARWASH_FLAVOUR', 'release')}/pgcarwash")
+SANITIZED = PROGRAM.parent.name == "asan"
 MAIN_SECTION = {"pgcarwash": "pgcarwash", "pgbouncer": "pgbouncer"}.get(KIND)
 CONSOLE = {"pgcarwash": "pgcarwash", "pgbouncer": "pgbouncer"}.get(KIND)
 
@@ -397,10 +398,9 @@ class Pooler(Endpoint):
     def binary():
         if KIND == "pgbouncer":
             return shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"
-        built = ROOT / "build" / FLAVOUR / "pgcarwash"
-        if not built.exists():
-            raise RuntimeError(f"{built} is not built (make)")
-        return built
+        if not PROGRAM.exists():
+            raise RuntimeError(f"{PROGRAM} is not built (make)")
+        return PROGRAM
 
     def start(self, wait=True):
         program = self.folder / self.binary().name if KIND == "pgcarwash" else self.binary()
