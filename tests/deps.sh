@@ -12,9 +12,8 @@ packages_for() {
     check) echo git procps openssl python3 python3-venv nodejs npm postgresql \
         postgresql-contrib ;;
     fuzz) echo clang libclang-rt-14-dev ;;
-    drivers) echo default-jdk-headless libpostgresql-jdbc-java golang-go \
-        golang-github-lib-pq-dev golang-github-jackc-pgx-v4-dev ruby ruby-pg php-cli php-pgsql \
-        perl libdbd-pg-perl ;;
+    drivers) echo python3 postgresql postgresql-contrib default-jdk-headless \
+        libpostgresql-jdbc-java golang-go ruby ruby-pg php-cli php-pgsql perl libdbd-pg-perl ;;
     demo) echo postgresql postgresql-contrib ;;
     bench) echo python3 postgresql postgresql-contrib pgbouncer haproxy ;;
     *) return 1 ;;
@@ -22,8 +21,13 @@ packages_for() {
 }
 
 is_installed() {
-    # A Node.js that is not Debian's brings its own npm and cannot have Debian's.
-    [ "$1" = npm ] && command -v npm >/dev/null && return 0
+    # A Node.js that is not Debian's brings its own npm and cannot have Debian's; a Go or Java
+    # that is there already is good enough.
+    case $1 in
+    npm) command -v npm >/dev/null && return 0 ;;
+    golang-go) command -v go >/dev/null && return 0 ;;
+    default-jdk-headless) command -v javac >/dev/null && return 0 ;;
+    esac
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 

@@ -172,7 +172,10 @@ show() {
     console -A -F ' ' -P footer=off -c "$command" | awk -v wanted="$*" '
         NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; count = split(wanted, name, " ") }
         NR == 1 || $1 == "carwash" {
-            for (i = 1; i <= count; i++) printf "%*s", length(name[i]) + 2, $at[name[i]]
+            for (i = 1; i <= count; i++) {
+                width = length(name[i]) > 11 ? length(name[i]) : 11
+                printf "  %*s", width, $at[name[i]]
+            }
             print ""
         }'
 }
