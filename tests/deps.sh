@@ -16,7 +16,7 @@ packages_for() {
         golang-github-lib-pq-dev golang-github-jackc-pgx-v4-dev ruby ruby-pg php-cli php-pgsql \
         perl libdbd-pg-perl ;;
     demo) echo postgresql postgresql-contrib ;;
-    bench) echo postgresql postgresql-contrib pgbouncer haproxy ;;
+    bench) echo python3 postgresql postgresql-contrib pgbouncer haproxy ;;
     *) return 1 ;;
     esac
 }

@@ -38,7 +38,7 @@ struct waiter {
 	void (*on_grant)(struct waiter *waiter, struct server *server);
 	/*
 	 * From the end-of-turn queue: there will be none. error: the ErrorResponse message to be
-	 * passed to the client as it is (the server's own, or the one made of a failure remembered),
+	 * passed to the client as it is (the server's own, or one made of a failure remembered),
 	 * or SLICE_NONE, then why tells.
 	 */
 	void (*on_refuse)(struct waiter *waiter, enum ending why, struct slice error);

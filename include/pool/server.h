@@ -24,7 +24,7 @@ enum server_state {
 	SERVER_LOGIN,      /* handshake, connect_query */
 	SERVER_IDLE,       /* clean, to be lent */
 	SERVER_USED,       /* idle too long: must pass the check query first */
-	SERVER_TESTED,     /* check or reset query under way, or being cleaned after its client left */
+	SERVER_TESTED,     /* check or reset query under way, or cleaned after its client left */
 	SERVER_LENT,       /* belongs to a borrower */
 	SERVER_HELD,       /* given back, but a cancel aimed at it is not settled yet */
 	SERVER_LEAVING,    /* closed; freed by the reaper */
@@ -41,21 +41,22 @@ struct borrower_events {
 	void (*on_bytes)(void *ctx, struct slice bytes);
 	/* A ReadyForQuery for the client was passed on: 'I', 'T' or 'E'. Before on_turn_over. */
 	void (*on_ready)(void *ctx, char status);
-	/* ReadyForQuery 'I' and nothing is owed: the transaction is over; it may give the server back. */
+	/* ReadyForQuery 'I' and nothing is owed: it may give the server back. */
 	void (*on_turn_over)(void *ctx);
 	/* REPLY_RETRY: the turn's requests are to be sent again (conversation_replay). */
 	void (*on_retry)(void *ctx);
 	/*
 	 * REPLY_REFUSED: the server refused a setting the client wants (error: the ErrorResponse
-	 * body). The session is to end with END_BAD_PARAMETER and to give the server back. NULL: the
-	 * server is closed, on_lost follows.
+	 * body). The session is to end with END_BAD_PARAMETER and to give the server back. NULL:
+	 * the server is closed, on_lost follows.
 	 */
 	void (*on_refused)(void *ctx, struct slice error);
 	/* The server's out-buffer has room again after server_is_full. */
 	void (*on_room)(void *ctx);
 	/*
 	 * The server is lost. told: the client can be told nothing any more: the server's own FATAL
-	 * ErrorResponse was passed on already, or a message broke off half-way. The server is gone; it is not to be given back.
+	 * ErrorResponse was passed on already, or a message broke off half-way. The server is gone;
+	 * it is not to be given back.
 	 */
 	void (*on_lost)(void *ctx, enum ending why, bool told);
 	/* No cancel is aimed at the server any more (server_has_cancel says false). May be NULL. */
@@ -75,10 +76,10 @@ bool        server_is_full(const struct server *server);
 /* The client is slow: read no more from the server until resumed. */
 void server_pause(struct server *server);
 void server_resume(struct server *server);
-/* True while a message flows to the client and is not all there: nothing may come in between. */
-bool server_is_mid_message(const struct server *server);
 /* True while a cancel aimed at it is not settled: nothing new may be sent to it. */
 bool server_has_cancel(const struct server *server);
+/* True while the borrower got only the beginning of a message: nothing may be said between. */
+bool server_is_mid_message(const struct server *server);
 
 struct pool      *server_pool(const struct server *server);
 enum server_state server_state(const struct server *server);

@@ -14,9 +14,9 @@
 struct slice scan_skip_blank(struct slice text);
 
 /*
- * True when a statement of text may drop prepared statements: one that starts with DISCARD or
- * DEALLOCATE. A semicolon inside a literal counts as a statement's end, which can only make
- * the answer true too often, never false.
+ * True when a statement of text may drop prepared statements: the first one starts with DISCARD
+ * or DEALLOCATE, or one of these words is anywhere behind a semicolon. True too often (a word in
+ * a literal), never false when it is true. Statements run by functions are not seen.
  */
 bool scan_may_drop_statements(struct slice text);
 

@@ -54,9 +54,17 @@ bool varset_next(const struct varset *set, unsigned *index, struct slice *name,
                  struct slice *value);
 
 /*
+ * True when some server has taken exactly this set, so that another is expected to; varset_prove
+ * notes it.
+ */
+bool varset_is_proven(const struct varset *set);
+void varset_prove(const struct varset *set);
+
+/*
  * Appends to sql the statements that turn a server that has `has` into one that has `wants`
- * ("SET TimeZone='UTC';RESET foo;"), nothing when they are the same; values that differ in
- * case only are the same. Returns how many statements were appended.
+ * ("SET \"TimeZone\"='UTC';RESET \"foo\";"), nothing when they are the same. Values that
+ * differ in case only are the same for settings whose values are words (client_encoding,
+ * DateStyle, TimeZone, ...). Returns how many statements were appended.
  */
 unsigned varset_diff(const struct varset *has, const struct varset *wants, struct buffer *sql);
 

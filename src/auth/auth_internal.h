@@ -22,10 +22,10 @@ enum result base64_decode(struct slice text, uint8_t *out, size_t cap, size_t *l
 
 enum result digest_sha256(const void *data, size_t len, uint8_t out[SCRAM_KEY_LEN]) MUST_USE;
 enum result digest_hmac(const uint8_t key[SCRAM_KEY_LEN], struct slice data,
-                        uint8_t out[SCRAM_KEY_LEN]) MUST_USE;
+			uint8_t out[SCRAM_KEY_LEN]) MUST_USE;
 /* len bytes that depend on key, label and name alone; unknown to whoever has not the key. */
 enum result digest_expand(const uint8_t key[SCRAM_KEY_LEN], const char *label, struct slice name,
-                          uint8_t *out, size_t len) MUST_USE;
+			  uint8_t *out, size_t len) MUST_USE;
 /* 32 lower-case hexadecimal digits of the MD5 of a and b in a row, without a NUL. */
 enum result digest_md5_hex(struct slice a, struct slice b, char out[32]) MUST_USE;
 /* 2 * len digits, without a NUL. */
@@ -36,9 +36,9 @@ bool bytes_equal_slowly(const void *a, size_t a_len, const void *b, size_t b_len
 /* ---- saslprep.c ---- */
 
 struct prepared {
-	char  *data; /* owned; wiped and freed by prepared_release */
-	size_t len;  /* bytes in use */
-	size_t cap;  /* bytes allocated */
+	char *data; /* owned; wiped and freed by prepared_release */
+	size_t len; /* bytes in use */
+	size_t cap; /* bytes allocated */
 };
 
 /*
@@ -46,7 +46,7 @@ struct prepared {
  * are when they are ASCII, are not UTF-8, or are refused by the profile. BROKEN without memory.
  */
 enum result saslprep(struct slice password, struct prepared *prepared) MUST_USE;
-void        prepared_release(struct prepared *prepared);
+void prepared_release(struct prepared *prepared);
 
 /* ---- scram_text.c: messages are attributes "x=value" between commas ---- */
 
@@ -75,6 +75,6 @@ void gs2_append_binding(struct buffer *out, char flag, struct slice channel_data
 
 /* ClientProof = ClientKey XOR HMAC(StoredKey, AuthMessage); the XOR goes both ways. */
 enum result scram_proof_mask(const uint8_t stored_key[SCRAM_KEY_LEN], struct slice auth_message,
-                             const uint8_t in[SCRAM_KEY_LEN], uint8_t out[SCRAM_KEY_LEN]) MUST_USE;
+			     const uint8_t in[SCRAM_KEY_LEN], uint8_t out[SCRAM_KEY_LEN]) MUST_USE;
 
 #endif

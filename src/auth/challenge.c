@@ -94,30 +94,44 @@ static enum challenge_state ask(struct challenge *challenge, enum auth_request r
 
 /* ---- the beginning: which way to prove, and with what secret ---- */
 
-/* Puts a mock in place of a secret that is missing or cannot serve. */
+/* How a method has a secret of this kind proved. */
+static enum secret_use use_of(enum auth_method method, enum secret_kind kind)
+{
+	if (method == AUTH_PLAIN)
+		return SECRET_BY_CLEARTEXT;
+	if (method == AUTH_MD5 && kind != SECRET_SCRAM)
+		return SECRET_BY_MD5;
+	return SECRET_BY_SCRAM;
+}
+
+static bool is_usable(const struct secret *secret, enum auth_method method)
+{
+	return secret && secret_serves(secret->kind, use_of(method, secret->kind));
+}
+
+/* Takes the user's secret, or a mock where it is missing or cannot serve. */
 static enum result choose_secret(struct challenge *challenge, const struct challenge_setup *setup)
 {
-	const struct secret *example = setup->example;
+	const struct secret *like = setup->secret;
 
-	if (setup->secret && setup->secret->kind != SECRET_NONE) {
+	challenge->hopeless = !is_usable(setup->secret, setup->method);
+	if (challenge->hopeless)
+		like = is_usable(setup->example, setup->method) ? setup->example : NULL;
+	/* Made for everybody, so that the time it takes tells nothing. */
+	if (secret_mock(&challenge->secret, like, setup->iterations, setup->mock_key, setup->user,
+			challenge->mock_text) != OK)
+		return BROKEN;
+	if (!challenge->hopeless) {
 		buffer_append_slice(&challenge->text, setup->secret->text);
-		if (challenge->text.failed)
-			return BROKEN;
 		challenge->secret.kind = setup->secret->kind;
 		challenge->secret.text = buffer_slice(&challenge->text);
-		if (setup->method != AUTH_SCRAM || setup->secret->kind != SECRET_MD5)
-			return OK;
 	}
-	challenge->hopeless = true;
-	if (setup->method == AUTH_SCRAM && example && example->kind == SECRET_MD5)
-		example = NULL;
-	return secret_mock(&challenge->secret, example, setup->iterations, setup->mock_key,
-			   setup->user, challenge->mock_text);
+	challenge->use = use_of(setup->method, challenge->secret.kind);
+	return challenge->text.failed ? BROKEN : OK;
 }
 
 static enum challenge_state ask_for_sasl(struct challenge *challenge)
 {
-	challenge->use = SECRET_BY_SCRAM;
 	if (challenge->channel.binding != SCRAM_BINDING_NONE)
 		buffer_append(&challenge->out, SCRAM_MECHANISM_PLUS, sizeof(SCRAM_MECHANISM_PLUS));
 	buffer_append(&challenge->out, SCRAM_MECHANISM, sizeof(SCRAM_MECHANISM));
@@ -127,7 +141,6 @@ static enum challenge_state ask_for_sasl(struct challenge *challenge)
 
 static enum challenge_state ask_for_md5(struct challenge *challenge)
 {
-	challenge->use = SECRET_BY_MD5;
 	buffer_append(&challenge->out, challenge->random + SCRAM_NONCE_LEN, MD5_SALT_LEN);
 	return ask(challenge, AUTH_REQUEST_MD5);
 }
@@ -142,12 +155,11 @@ static enum challenge_state begin(struct challenge *challenge, const struct chal
 		return challenge_enter(challenge, CHALLENGE_PASSED);
 	if (choose_secret(challenge, setup) != OK)
 		return refuse_for_memory(challenge);
-	if (setup->method == AUTH_PLAIN) {
-		challenge->use = SECRET_BY_CLEARTEXT;
-		return ask(challenge, AUTH_REQUEST_CLEARTEXT);
+	switch (challenge->use) {
+	case SECRET_BY_CLEARTEXT: return ask(challenge, AUTH_REQUEST_CLEARTEXT);
+	case SECRET_BY_MD5: return ask_for_md5(challenge);
+	case SECRET_BY_SCRAM: break;
 	}
-	if (setup->method == AUTH_MD5 && challenge->secret.kind != SECRET_SCRAM)
-		return ask_for_md5(challenge);
 	return ask_for_sasl(challenge);
 }
 

@@ -19,6 +19,7 @@
 
 /* Blocks kept for reuse at most; a turn rarely writes to more streams than this. */
 #define SPARE_BLOCKS 128
+#define PAGE	     4096
 
 struct loop {
 	struct event_base *base;
@@ -30,7 +31,8 @@ struct loop {
 	bool stopping;
 	struct timers timers;
 	struct slab *streams;
-	char *scratch;
+	char *scratch;	     /* on a page boundary: the kernel copies faster there */
+	char *scratch_owned; /* the block it lies in */
 	unsigned spare_count;
 	char *spare[SPARE_BLOCKS];
 };
@@ -86,6 +88,12 @@ static void ring_run(struct list_node *ring)
 
 /* ---- life ---- */
 
+/* The first page boundary within block; NULL when there is no block. */
+static char *page_in(char *block)
+{
+	return block ? block + (PAGE - (uintptr_t)block % PAGE) : NULL;
+}
+
 /* What libevent and its resolver have to say goes where everything else goes. */
 static void on_libevent_log(int severity, const char *text)
 {
@@ -122,7 +130,8 @@ struct loop *loop_new(void)
 	ring_init(&loop->ending);
 	ring_init(&loop->next);
 	ring_init(&loop->reap);
-	loop->scratch = mem_alloc(SCRATCH_SIZE);
+	loop->scratch_owned = mem_alloc(SCRATCH_SIZE + PAGE);
+	loop->scratch = page_in(loop->scratch_owned);
 	loop->streams = slab_new("stream", sizeof(struct stream));
 	loop->base = base_new();
 	if (loop->scratch && loop->streams && loop->base && timers_init(&loop->timers, loop) == OK)
@@ -130,7 +139,7 @@ struct loop *loop_new(void)
 	if (loop->base)
 		event_base_free(loop->base);
 	slab_free(loop->streams);
-	mem_free(loop->scratch);
+	mem_free(loop->scratch_owned);
 	mem_free(loop);
 	return NULL;
 }
@@ -146,7 +155,7 @@ void loop_free(struct loop *loop)
 	while (loop->spare_count)
 		mem_free(loop->spare[--loop->spare_count]);
 	slab_free(loop->streams);
-	mem_free(loop->scratch);
+	mem_free(loop->scratch_owned);
 	mem_free(loop);
 }
 

@@ -23,8 +23,13 @@
 #define SCRATCH_KEPT ((size_t)8 * 1024)
 /* The size of a fresh out-buffer; such blocks are reused through the loop. */
 #define OUT_BLOCK ((size_t)16 * 1024)
-/* A run of bytes at least so long is sent without being copied first. */
-#define OUT_DIRECT ((size_t)16 * 1024)
+/*
+ * A run of bytes at least so long is sent from where it lies instead of being copied and sent at
+ * the end of the turn. Measured, copying 8 kB costs 6 % of relaying them; but a send of its own
+ * for what is queued before the run costs as much as copying twice that.
+ */
+#define OUT_DIRECT	  ((size_t)4 * 1024)
+#define OUT_DIRECT_BEHIND ((size_t)16 * 1024)
 
 /* ---- the loop's possessions ---- */
 

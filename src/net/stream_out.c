@@ -194,7 +194,7 @@ enum result stream_write(struct stream *stream, struct slice bytes)
 	assert(!stream->closed);
 	if (stream->error)
 		return BROKEN;
-	if (bytes.len >= OUT_DIRECT && !stream->blocked)
+	if (bytes.len >= (stream->out_len ? OUT_DIRECT_BEHIND : OUT_DIRECT) && !stream->blocked)
 		write_direct(stream, &bytes);
 	if (stream->error)
 		return BROKEN;

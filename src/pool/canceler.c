@@ -68,16 +68,21 @@ static void end_request(struct cancel *cancel, struct cancel_request *request, e
 	mem_free(request);
 }
 
+static void tell_requests(struct cancel *cancel)
+{
+	LIST_EACH(&cancel->requests, node)
+		end_request(cancel, CONTAINER_OF(node, struct cancel_request, node),
+		            cancel->outcome);
+	list_remove(&cancel->server->cancels_over, &cancel->node);
+}
+
 /* The end of the turn in which it ended. */
 static void tell(struct loop_task *task)
 {
 	struct cancel *cancel = CONTAINER_OF(task, struct cancel, task);
 	struct server *server = cancel->server;
 
-	LIST_EACH(&cancel->requests, node)
-		end_request(cancel, CONTAINER_OF(node, struct cancel_request, node),
-		            cancel->outcome);
-	list_remove(&server->cancels_over, &cancel->node);
+	tell_requests(cancel);
 	cancel->task.run = reap;
 	loop_reap(server->pool->pools->loop, &cancel->task);
 	server_let_go(server);
@@ -351,5 +356,17 @@ void canceler_end_all(struct server *server)
 		struct cancel *cancel = CONTAINER_OF(node, struct cancel, node);
 
 		end_cancel(cancel, cancel->stream ? END_CANCEL_SENT : END_CANCEL_LATE);
+	}
+}
+
+void canceler_free_all(struct server *server)
+{
+	canceler_end_all(server);
+	LIST_EACH(&server->cancels_over, node) {
+		struct cancel *cancel = CONTAINER_OF(node, struct cancel, node);
+
+		loop_forget(server->pool->pools->loop, &cancel->task);
+		tell_requests(cancel);
+		mem_free(cancel);
 	}
 }

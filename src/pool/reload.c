@@ -69,6 +69,11 @@ void pools_reload(struct pools *pools, const struct settings *settings)
 	if (has_diff)
 		settings_diff_release(&diff);
 	settings_unref(old);
-	LIST_EACH(&pools->pools, node)
-		pool_serve_soon(CONTAINER_OF(node, struct pool, node));
+	LIST_EACH(&pools->pools, node) {
+		struct pool *pool = CONTAINER_OF(node, struct pool, node);
+
+		/* What made logins fail may be what was changed. */
+		pool->failed = false;
+		pool_serve_soon(pool);
+	}
 }

@@ -91,7 +91,10 @@ const char *server_prefix(const struct server *server)
 
 /* ---- opening ---- */
 
-/* The next of the entry's hosts; NULL without memory. */
+/*
+ * The next of the entry's hosts (another one each time, or after a failure only); NULL without
+ * memory.
+ */
 static char *choose_host(struct pool *pool)
 {
 	const struct database_settings *entry = pool->database->entry;
@@ -121,6 +124,8 @@ static void on_dialled(void *ctx, int fd, enum ending why, const char *detail)
 	struct pool   *pool = server->pool;
 
 	server->dial = NULL;
+	if (fd < 0 && pool->database->entry->load_balance_hosts == LOAD_BALANCE_DISABLE)
+		pool->next_host++;
 	if (fd >= 0) {
 		server_connected(server, fd);
 		return;
@@ -157,7 +162,9 @@ static enum result start_dial(struct server *server)
 
 static unsigned prepared_max(const struct settings *settings)
 {
-	return settings->max_prepared_statements > 0 ? (unsigned)settings->max_prepared_statements : 1;
+	int max = settings->max_prepared_statements;
+
+	return max > 0 ? (unsigned)max : 1;
 }
 
 struct server *server_open(struct pool *pool)
@@ -329,11 +336,6 @@ void server_let_go(struct server *server)
 	loop_reap(server->pool->pools->loop, &server->task);
 }
 
-bool server_is_mid_message(const struct server *server)
-{
-	return server->pump.body_left > 0 && server->pump.body_to != NULL;
-}
-
 /* The end of the turn in which a lent server was closed. */
 static void server_on_task(struct loop_task *task)
 {
@@ -351,6 +353,7 @@ void server_free(struct server *server)
 {
 	struct loop *loop = server->pool->pools->loop;
 
+	canceler_free_all(server);
 	loop_forget(loop, &server->task);
 	list_remove(&server->pool->servers[server->state], &server->node);
 	timer_release(&server->timer);

@@ -138,5 +138,7 @@ void canceler_cancel_own(struct server *server);
 void canceler_expire(struct server *server);
 /* The server is closed: ends all. */
 void canceler_end_all(struct server *server);
+/* Ends and frees all at once, for server_free. */
+void canceler_free_all(struct server *server);
 
 #endif

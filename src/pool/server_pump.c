@@ -34,6 +34,12 @@ struct hand {
 	uint32_t       lend_number; /* as long as it is the server's, nothing has changed */
 };
 
+static struct frame_limits frame_limits(const struct server *server)
+{
+	return (struct frame_limits){ .max_packet = server->pool->pools->settings->max_packet_size,
+		                      .max_collect = COLLECT_MAX };
+}
+
 static bool is_interrupted(const struct hand *hand)
 {
 	const struct server *server = hand->server;
@@ -92,6 +98,11 @@ static void settle_bytes(struct hand *hand)
 		return;
 	stream_consume(server->stream, done);
 	hand->input = stream_input(server->stream);
+}
+
+bool server_is_mid_message(const struct server *server)
+{
+	return server->pump.body_left > 0 && server->pump.body_to != NULL;
 }
 
 static enum pump_step take_body(struct hand *hand)
@@ -197,11 +208,11 @@ static enum pump_step carry_out(struct hand *hand, const struct message *message
 	return is_interrupted(hand) ? PUMP_MOVE : PUMP_ON;
 }
 
-/* The server talks nonsense: what made sense before it still goes to the client. */
-static enum pump_step give_up(struct hand *hand, enum ending why)
+/* What came before the nonsense is still the client's. */
+static enum pump_step break_off(struct hand *hand, enum ending why)
 {
 	flush_run(hand);
-	if (hand->server->lend_number == hand->lend_number)
+	if (!is_interrupted(hand))
 		server_close(hand->server, why, NULL);
 	return PUMP_MOVE;
 }
@@ -210,7 +221,7 @@ static enum pump_step next_message(struct hand *hand)
 {
 	struct server      *server = hand->server;
 	struct pump        *pump = &server->pump;
-	struct frame_limits limits = { server->pool->pools->settings->max_packet_size, COLLECT_MAX };
+	struct frame_limits limits = frame_limits(server);
 	struct slice        rest = { hand->input.data + pump->done, hand->input.len - pump->done };
 	struct message      message;
 	struct reply        reply;
@@ -219,7 +230,7 @@ static enum pump_step next_message(struct hand *hand)
 
 	switch (frame_next(rest, SIDE_SERVER, &limits, &message, &need)) {
 	case AGAIN: stream_expect(server->stream, need); return PUMP_WAIT;
-	case BROKEN: return give_up(hand, END_SERVER_BAD_HEADER);
+	case BROKEN: return break_off(hand, END_SERVER_BAD_HEADER);
 	case OK: break;
 	}
 	/* A row that is not all here. */
@@ -230,7 +241,7 @@ static enum pump_step next_message(struct hand *hand)
 	}
 	reply = backend_reply(&server->backend, &message);
 	if (reply.action == REPLY_BROKEN)
-		return give_up(hand, END_SERVER_PROTOCOL);
+		return break_off(hand, END_SERVER_PROTOCOL);
 	return carry_out(hand, &message, &reply);
 }
 
@@ -337,7 +348,7 @@ static enum result read_idle_message(struct server *server, const struct message
 void server_read_idle(struct server *server)
 {
 	struct pump        *pump = &server->pump;
-	struct frame_limits limits = { server->pool->pools->settings->max_packet_size, COLLECT_MAX };
+	struct frame_limits limits = frame_limits(server);
 	struct message      message;
 	struct slice        input;
 	size_t              need;

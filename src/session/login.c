@@ -119,6 +119,10 @@ static void begin_challenge(struct session *session)
 		.keyring = pools_keyring(roster->pools),
 	};
 
+	/*
+	 * Who asks for a database that is not there is asked for a password like anybody, and who
+	 * knows it is told: the rest are not to learn which databases there are.
+	 */
 	if (setup.secret == NULL)
 		setup.example = users_example(pools_users(roster->pools), roster->mock_key, user);
 	random_bytes(random, sizeof(random));

@@ -133,8 +133,10 @@ static void write_ending(struct session *session, enum ending why, const char *i
 	struct buffer            out = BUFFER_EMPTY;
 	const char              *text = instead ? instead : row->text;
 
-	if (row->severity[0] == '\0' || session->told ||
-	    (session->server != NULL && server_is_mid_message(session->server)))
+	if (row->severity[0] == '\0' || session->told)
+		return;
+	/* Inside a row that will not be finished an error would be read as part of it. */
+	if (session->server != NULL && server_is_mid_message(session->server))
 		return;
 	notice_write(&out, 'E',
 	             &(struct notice_view){ .severity = slice_of(row->severity),

@@ -6,7 +6,8 @@
 
 static bool is_blank(char c)
 {
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v' || c == ';';
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v' ||
+	       c == ';';
 }
 
 static struct slice drop_front(struct slice text, size_t n)
@@ -14,19 +15,24 @@ static struct slice drop_front(struct slice text, size_t n)
 	return (struct slice){ text.data + n, text.len - n };
 }
 
-/* text starts with the two characters of a comment; gives what follows it. */
+/*
+ * text starts with the two characters of a comment; gives what follows it. Both line ends end it
+ * (non_newline in PostgreSQL's scan.l).
+ */
 static struct slice skip_line_comment(struct slice text)
 {
-	const char *end = memchr(text.data, '\n', text.len);
+	size_t i = 2;
 
-	return drop_front(text, end ? (size_t)(end - text.data) + 1 : text.len);
+	while (i < text.len && text.data[i] != '\n' && text.data[i] != '\r')
+		i++;
+	return drop_front(text, i);
 }
 
 /* Block comments nest (PostgreSQL docs, "Comments" in "Lexical Structure"). */
 static struct slice skip_block_comment(struct slice text)
 {
 	unsigned depth = 0;
-	size_t   i = 0;
+	size_t i = 0;
 
 	while (i + 1 < text.len) {
 		if (text.data[i] == '/' && text.data[i + 1] == '*') {
@@ -59,27 +65,47 @@ struct slice scan_skip_blank(struct slice text)
 	}
 }
 
-static bool starts_with_word(struct slice text, struct slice word)
+static bool starts_with_drop(struct slice text)
 {
-	return text.len >= word.len &&
-	       slice_equal_nocase((struct slice){ text.data, word.len }, word);
+	static const struct slice words[] = { { "discard", 7 }, { "deallocate", 10 } };
+
+	for (size_t i = 0; i < COUNT_OF(words); i++) {
+		if (text.len >= words[i].len &&
+		    slice_equal_nocase((struct slice){ text.data, words[i].len }, words[i]))
+			return true;
+	}
+	return false;
+}
+
+/* What follows the only statement of a text: blanks, and the NUL of a message. */
+static bool is_nothing(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		if (!is_blank(text.data[i]) && text.data[i] != '\0')
+			return false;
+	}
+	return true;
 }
 
 bool scan_may_drop_statements(struct slice text)
 {
-	for (;;) {
-		const char *end;
+	const char *end;
 
-		text = scan_skip_blank(text);
-		if (text.len == 0)
-			return false;
-		if ((text.data[0] | 0x20) == 'd' &&
-		    (starts_with_word(text, SLICE_LITERAL("discard")) ||
-		     starts_with_word(text, SLICE_LITERAL("deallocate"))))
+	text = scan_skip_blank(text);
+	if (text.len == 0)
+		return false;
+	if (starts_with_drop(text))
+		return true;
+	end = memchr(text.data, ';', text.len);
+	if (end == NULL)
+		return false;
+	text = drop_front(text, (size_t)(end - text.data) + 1);
+	if (is_nothing(text))
+		return false;
+	/* The semicolon may have been in a literal, so what looks like a comment may be none. */
+	for (; text.len > 0; text = drop_front(text, 1)) {
+		if ((text.data[0] | 0x20) == 'd' && starts_with_drop(text))
 			return true;
-		end = memchr(text.data, ';', text.len);
-		if (end == NULL)
-			return false;
-		text = drop_front(text, (size_t)(end - text.data) + 1);
 	}
+	return false;
 }

@@ -14,18 +14,18 @@
 
 struct statement_store {
 	struct map by_signature;
-	uint64_t   next_id;
-	size_t     bytes;
+	uint64_t next_id;
+	size_t bytes;
 };
 
 struct statement {
 	struct statement_store *store;
-	uint64_t                id;
-	unsigned                refs;
-	uint32_t                generation;
-	bool                    may_drop;
-	uint32_t                len;
-	char                    signature[];
+	uint64_t id;
+	unsigned refs;
+	uint32_t generation;
+	bool may_drop;
+	uint32_t len;
+	char signature[];
 };
 
 struct statement_store *statement_store_new(uint64_t seed)
@@ -116,7 +116,7 @@ struct slice statement_signature(const struct statement *statement)
 struct slice statement_text(const struct statement *statement)
 {
 	const char *end = memchr(statement->signature, '\0', statement->len);
-	size_t      len = end ? (size_t)(end - statement->signature) : statement->len;
+	size_t len = end ? (size_t)(end - statement->signature) : statement->len;
 
 	return (struct slice){ statement->signature, len };
 }
@@ -124,7 +124,7 @@ struct slice statement_text(const struct statement *statement)
 struct slice statement_name(const struct statement *statement, char out[STATEMENT_NAME_MAX])
 {
 	int len = snprintf(out, STATEMENT_NAME_MAX, "pgcarwash_%llu",
-	                   (unsigned long long)statement->id);
+			   (unsigned long long)statement->id);
 
 	return (struct slice){ out, (size_t)len };
 }

@@ -17,10 +17,10 @@ struct varset_store {
 
 struct varset {
 	struct varset_store *store;
-	unsigned             refs;
-	unsigned             count; /* of pairs */
-	size_t               len;   /* of packed */
-	char                 packed[];
+	unsigned refs;
+	bool proven;
+	size_t len; /* of packed */
+	char packed[];
 };
 
 #define NAME_MAX_LEN 64
@@ -66,7 +66,7 @@ static struct slice fold_name(struct slice name, char out[NAME_MAX_LEN])
 
 enum result varset_store_track(struct varset_store *store, struct slice name)
 {
-	char         folded[NAME_MAX_LEN];
+	char folded[NAME_MAX_LEN];
 	struct slice key = fold_name(name, folded);
 
 	if (key.len == 0 || map_get(&store->tracked, key) != NULL)
@@ -87,7 +87,7 @@ bool varset_tracked_by(const struct varset *set, struct slice name)
 }
 
 /* The set with exactly these packed pairs, a reference given. */
-static const struct varset *intern(struct varset_store *store, struct slice packed, unsigned count)
+static const struct varset *intern(struct varset_store *store, struct slice packed)
 {
 	struct varset *set = map_get(&store->sets, packed);
 
@@ -96,7 +96,7 @@ static const struct varset *intern(struct varset_store *store, struct slice pack
 	set = mem_alloc(sizeof(*set) + packed.len);
 	if (set == NULL)
 		return NULL;
-	*set = (struct varset){ .store = store, .refs = 1, .count = count, .len = packed.len };
+	*set = (struct varset){ .store = store, .refs = 1, .len = packed.len };
 	if (packed.len > 0)
 		memcpy(set->packed, packed.data, packed.len);
 	if (map_put(&store->sets, packed, set) != OK) {
@@ -108,12 +108,12 @@ static const struct varset *intern(struct varset_store *store, struct slice pack
 
 const struct varset *varset_empty(struct varset_store *store)
 {
-	return intern(store, SLICE_LITERAL(""), 0);
+	return intern(store, SLICE_LITERAL(""));
 }
 
 const struct varset *varset_ref(const struct varset *set)
 {
-	/* The reference count is the one part of a set that is not part of its value. */
+	/* The reference count and the proof are no part of a set's value. */
 	((struct varset *)set)->refs++;
 	return set;
 }
@@ -131,9 +131,19 @@ void varset_unref(const struct varset *set)
 	mem_free(mine);
 }
 
+bool varset_is_proven(const struct varset *set)
+{
+	return set->proven;
+}
+
+void varset_prove(const struct varset *set)
+{
+	((struct varset *)set)->proven = true;
+}
+
 /* Walks packed pairs; *offset = 0 at first. */
 static bool next_pair(const struct varset *set, size_t *offset, struct slice *name,
-                      struct slice *value)
+		      struct slice *value)
 {
 	if (*offset >= set->len)
 		return false;
@@ -147,7 +157,7 @@ static bool next_pair(const struct varset *set, size_t *offset, struct slice *na
 static int compare_names(struct slice a, struct slice b)
 {
 	size_t len = a.len < b.len ? a.len : b.len;
-	int    order = strncasecmp(a.data, b.data, len);
+	int order = strncasecmp(a.data, b.data, len);
 
 	if (order != 0)
 		return order;
@@ -164,12 +174,11 @@ static void append_pair(struct buffer *packed, struct slice name, struct slice v
 
 const struct varset *varset_with(const struct varset *set, struct slice name, struct slice value)
 {
-	struct buffer        packed = BUFFER_EMPTY;
+	struct buffer packed = BUFFER_EMPTY;
 	const struct varset *result = NULL;
-	struct slice         old_name, old_value;
-	size_t               offset = 0;
-	unsigned             count = 0;
-	bool                 placed = value.data == NULL;
+	struct slice old_name, old_value;
+	size_t offset = 0;
+	bool placed = value.data == NULL;
 
 	while (next_pair(set, &offset, &old_name, &old_value)) {
 		int order = compare_names(old_name, name);
@@ -177,19 +186,14 @@ const struct varset *varset_with(const struct varset *set, struct slice name, st
 		if (order >= 0 && !placed) {
 			append_pair(&packed, order == 0 ? old_name : name, value);
 			placed = true;
-			count++;
 		}
-		if (order != 0) {
+		if (order != 0)
 			append_pair(&packed, old_name, old_value);
-			count++;
-		}
 	}
-	if (!placed) {
+	if (!placed)
 		append_pair(&packed, name, value);
-		count++;
-	}
 	if (!packed.failed)
-		result = intern(set->store, buffer_slice(&packed), count);
+		result = intern(set->store, buffer_slice(&packed));
 	buffer_release(&packed);
 	return result;
 }
@@ -197,7 +201,7 @@ const struct varset *varset_with(const struct varset *set, struct slice name, st
 struct slice varset_value(const struct varset *set, struct slice name)
 {
 	struct slice found, value;
-	size_t       offset = 0;
+	size_t offset = 0;
 
 	while (next_pair(set, &offset, &found, &value)) {
 		if (slice_equal_nocase(found, name))
@@ -206,8 +210,7 @@ struct slice varset_value(const struct varset *set, struct slice name)
 	return SLICE_NONE;
 }
 
-bool varset_next(const struct varset *set, unsigned *index, struct slice *name,
-                 struct slice *value)
+bool varset_next(const struct varset *set, unsigned *index, struct slice *name, struct slice *value)
 {
 	size_t offset = 0;
 
@@ -218,6 +221,33 @@ bool varset_next(const struct varset *set, unsigned *index, struct slice *name,
 		}
 	}
 	return false;
+}
+
+static bool is_one_of(struct slice name, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (slice_equal_nocase(name, slice_of(names[i])))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Settings whose values the server spells in its own way, whatever the case of the words that
+ * set them.
+ */
+static bool is_of_words(struct slice name)
+{
+	static const char *const of_words[] = {
+		"client_encoding",
+		"DateStyle",
+		"TimeZone",
+		"IntervalStyle",
+		"standard_conforming_strings",
+		"default_transaction_read_only",
+	};
+
+	return is_one_of(name, of_words, COUNT_OF(of_words));
 }
 
 /*
@@ -235,19 +265,15 @@ static bool is_identifier_list(struct slice name)
 		"unix_socket_directories",
 	};
 
-	for (size_t i = 0; i < COUNT_OF(lists); i++) {
-		if (slice_equal_nocase(name, slice_of(lists[i])))
-			return true;
-	}
-	return false;
+	return is_one_of(name, lists, COUNT_OF(lists));
 }
 
 static void append_quoted(struct buffer *sql, struct slice text,
-                          size_t (*quote)(struct slice, char *, size_t))
+			  size_t (*quote)(struct slice, char *, size_t))
 {
 	/* Every byte may double, with E'' and NUL around. */
 	size_t cap = 2 * text.len + 4;
-	char  *out = buffer_reserve(sql, cap);
+	char *out = buffer_reserve(sql, cap);
 
 	if (out != NULL)
 		sql->len += quote(text, out, cap);
@@ -282,18 +308,23 @@ static void append_set(struct buffer *sql, struct slice name, struct slice value
 	buffer_append_text(sql, ";");
 }
 
+static bool has_value(struct slice name, struct slice now, struct slice value)
+{
+	return is_of_words(name) ? slice_equal_nocase(now, value) : slice_equal(now, value);
+}
+
 unsigned varset_diff(const struct varset *has, const struct varset *wants, struct buffer *sql)
 {
 	struct slice name, value;
-	size_t       offset = 0;
-	unsigned     count = 0;
+	size_t offset = 0;
+	unsigned count = 0;
 
 	if (has == wants)
 		return 0;
 	while (next_pair(wants, &offset, &name, &value)) {
 		struct slice now = varset_value(has, name);
 
-		if (now.data != NULL && slice_equal_nocase(now, value))
+		if (now.data != NULL && has_value(name, now, value))
 			continue;
 		append_set(sql, name, value);
 		count++;

@@ -507,9 +507,9 @@ class Pooler(Endpoint):
         """Open that many server connections and have them idle."""
         clients = [self.wire(user, database) for _ in range(count)]
         for client in clients:
-            client.sql("begin")
+            client.send(wireclient.query("select pg_sleep(0.04)"))
         for client in clients:
-            client.sql("commit")
+            client.ready()
             client.close()
 
     def memory(self, field="VmRSS"):

@@ -27,7 +27,7 @@ A: <together 1 2 T(...) D(~"[0-9]") C("SELECT 1") Z(*)
 A: > D(S $n) E(p 3) C(P p) H f(reason) d("a\tb") c X
 S1: < same
 S1: > S(a b) S(c d) G H(1 2) W t(23 25) n s 3 I V(null) v(3.0 _pq_.x) K(7 abcd) R(5 salt)
-A: < S(...)* G(0 1) H(1 2) W t(23 25) n s 3 I V(null) v(3.0 _pq_.x) K(7 abcd) R(5 salt)
+A: < 1* S(...)* G(0 1) H(1 2) W t(23 25) n s 3 I V(null) v(3.0 _pq_.x) K(7 abcd) R(5 salt)
 A: quiet
 S1: > E(ERROR 42601 "oh" D="det ail") N(NOTICE 00000 hello V=absent) A(5 channel payload)
 A: < E(ERROR 42601 "oh" D="det ail") N(NOTICE 00000 hello V=absent) A(5 channel payload)
@@ -63,6 +63,12 @@ S2: gone
 C: reset
 listen quiet 10
 wait 10
+reload "pool_mode = session"
+signal QUIT
+ended
+D: refused
+A: gone
+S1: gone
 """
 
 BAD = [
@@ -90,6 +96,8 @@ BAD = [
     ("A: login S1\nB: connect\nB: > S\nlisten quiet", "there is a new connection"),
     ("A: login S1\nS1: gone", "expected the connection to be closed"),
     ("A: login S1\nS1: > 1 2\nA: < ... 3", "A expected 3.*and got  nothing"),
+    ("A: refused", "A could connect"),
+    ("ended", "the daemon still runs"),
     ("S1: accept", "nobody connects"),
     ("A: login S1\nB: connect\nB: > cancel(A wrong)\nK: accept\nK: < cancel(S1)", "that is  cancel"),
     ("B: connect\nB: > startup(user=x)\nS1: accept\nS1: < startup(user=y ...)", "that is  startup"),

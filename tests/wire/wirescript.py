@@ -122,8 +122,11 @@ class Scanner:
             if not kind:
                 break
             words = self.words()
-            many = self.source[self.at:self.at + 1] == "*"
-            self.at += many
+            many = len(kind) > 1 and kind.endswith("*") or self.source[self.at:self.at + 1] == "*"
+            if kind.endswith("*"):
+                kind = kind[:-1]
+            elif many:
+                self.at += 1
             out.append(Message(kind, words, many))
         if self.at < len(self.source):
             raise ScriptError("cannot read %r" % self.source[self.at:])
@@ -141,9 +144,9 @@ class Scanner:
 MESSAGE_VERBS = {">", "<", ">tiny", ">cut", "<together"}
 OPTION_VERBS = {
     "connect", "login", "welcome", "accept", "quiet", "eof", "close", "reset", "shut", "hold",
-    "resume", "stuck", "sent", "rest", "gone",
+    "resume", "stuck", "sent", "rest", "gone", "refused",
 }
-DAEMON_VERBS = {"wait", "signal", "log", "listen"}
+DAEMON_VERBS = {"wait", "signal", "log", "listen", "reload", "ended"}
 
 
 def read_step(line, source):

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "net_test.h"
 
 /* A name server of our own: answers A questions for names beginning with 'g' or keeps silent. */
@@ -193,11 +194,13 @@ TEST(a_name_that_does_not_exist_is_an_error_and_remembered)
 
 TEST(a_silent_server_is_an_error_in_the_end)
 {
+	struct log_target quiet = { .quiet = true };
 	struct server server;
 	struct loop *loop = loop_new();
 	struct resolver *resolver;
 	struct asker asker = { 0 };
 
+	CHECK(log_open(&quiet) == OK);
 	server_start(&server);
 	server.silent = true;
 	resolver = resolver_new(loop, server.conf, span_seconds(15), span_seconds(15));

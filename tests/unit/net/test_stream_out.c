@@ -30,6 +30,8 @@ TEST(flush_sends_now_and_long_runs_are_not_copied)
 	CHECK_UINT_EQ(stream_out_len(owner->stream), 0);
 	CHECK_INT_EQ(recv(owner->other, back, sizeof(back), MSG_DONTWAIT), 2 + sizeof(run));
 	CHECK(memcmp(back, "cd", 2) == 0);
+	CHECK(stream_write(owner->stream, (struct slice){ run, 5000 }) == OK);
+	CHECK_INT_EQ(recv(owner->other, back, sizeof(back), MSG_DONTWAIT), 5000);
 	owner_free(owner);
 }
 

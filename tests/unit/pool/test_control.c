@@ -190,7 +190,8 @@ TEST(reload_recycles_the_servers_of_an_entry_that_leads_elsewhere)
 	visitor_init(&two, &world, "two", "alice");
 	visitor_do(&one, "ONE");
 	visitor_do(&two, "TWO");
-	world_reload(&world, TRANSACTION, "one = host=DIR dbname=other\ntwo = host=DIR pool_size=7");
+	world_reload(&world, TRANSACTION,
+	             "one = host=DIR dbname=other\ntwo = host=DIR pool_size=7");
 	visitor_do(&one, "ONE");
 	visitor_do(&two, "TWO");
 	CHECK_TEXT_EQ(world_log(&world), "1:ONE 2:TWO 3:ONE 2:TWO");

@@ -392,3 +392,21 @@ TEST(a_cancel_outlives_its_server)
 	visitor_release(&visitor);
 	world_release(&world);
 }
+
+TEST(a_cancel_under_way_is_told_when_all_ends)
+{
+	struct world     world;
+	struct visitor   visitor;
+	struct requester requester = { .wanted = true };
+
+	world_init(&world, TRANSACTION, DATABASE);
+	visitor_init(&visitor, &world, "db", "alice");
+	visitor_get(&visitor);
+	visitor_query(&visitor, "SLEEP");
+	CHECK(canceler_start(visitor.server, is_wanted, on_done, &requester) == OK);
+	pool_discard(visitor.server, END_DAEMON_EXIT);
+	visitor.server = NULL;
+	visitor_release(&visitor);
+	world_release(&world);
+	CHECK(requester.done);
+}
