@@ -324,6 +324,19 @@ TEST(a_client_can_be_killed)
 	busy_finish(&busy);
 }
 
+TEST(clients_of_a_database_that_is_gone_leave)
+{
+	struct busy busy;
+
+	busy_start(&busy);
+	console_reload_text(&busy.console, INI);
+	visitor_exchange(&busy.client);
+	CHECK_TEXT_EQ(visitor_read(&busy.client), "E(FATAL 08P01: database removed)");
+	CHECK_TEXT_EQ(visitor_query(&busy.visitor, "PAUSE busy"),
+		      REFUSED("no such database: busy"));
+	busy_finish(&busy);
+}
+
 TEST(a_stats_user_may_only_look)
 {
 	struct console console;
