@@ -63,6 +63,7 @@ struct debt {
 	struct statement *unnamed;  /* what the creditor's unnamed statement was before */
 	struct binding *binding;    /* CLOSE: the name it took away from the creditor */
 	struct statement *uses;     /* BIND, DESCRIBE: the shared statement it relies on */
+	uint64_t used_name;         /* with it: binding.request of the name the creditor used */
 	const struct varset *had;   /* QUERY of ours that sets settings: what the server had before */
 	const struct varset *wants; /* with it: what it is to have */
 	struct buffer *instead;     /* REPLACE: the messages the creditor gets for the error */

@@ -312,6 +312,7 @@ int daemon_run(const struct arguments *arguments)
 	struct daemon daemon = { .arguments = arguments };
 	int code = EXIT_FAILURE;
 
+	signals_hold();
 	if (start(&daemon) == OK) {
 		loop_run(daemon.loop);
 		code = EXIT_SUCCESS;

@@ -68,6 +68,8 @@ enum result daemon_set(struct daemon *daemon, struct slice key, struct slice val
 
 /* ---- signals.c ---- */
 
+/* Signals wait until signals_open: one that comes while the daemon starts is not lost. */
+void signals_hold(void);
 enum result signals_open(struct daemon *daemon) MUST_USE;
 void signals_close(struct daemon *daemon);
 

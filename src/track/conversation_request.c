@@ -172,7 +172,9 @@ static struct step on_query(struct conversation *conversation, struct backend *b
 		backend_set_unnamed(backend, NULL, debt->number);
 	if (!conversation->tracks_statements)
 		return step_forward();
-	if (conversation->unnamed != NULL || conversation->unnamed_on_server)
+	/* Behind a batch that may yet be undone, what is dropped may only come to light then. */
+	if (conversation->unnamed != NULL || conversation->unnamed_on_server ||
+	    conversation_is_ahead(conversation, backend))
 		conversation_swap_unnamed(conversation, debt, NULL);
 	if (!message_is_whole(message) || scan_may_drop_statements(message->body))
 		mark_may_drop(backend, debt);

@@ -14,6 +14,7 @@ struct conversation {
 	struct statement *unnamed; /* a reference; NULL: it has none */
 	bool tracks_statements;
 	bool unnamed_on_server; /* its unnamed statement is too long to be kept here */
+	uint64_t bound; /* binding.request of the statement bound last */
 	bool portal_may_drop;	/* a portal's statement may drop prepared statements */
 	bool cancelled;		/* its waiting batch was cancelled: drop up to Sync */
 
@@ -101,5 +102,13 @@ void write_error(struct buffer *out, const char *sqlstate, const char *message);
 #define NO_STATEMENT	 STATEMENT_PREFIX "none"
 #define FAILING_TEXT	 "SELECT pgcarwash_refuses_this"
 #define FAILING_SQLSTATE "42703" /* undefined_column */
+
+/* backend_rename.c */
+/*
+ * Appends the ErrorResponse to backend->own with the client's name for debt->uses in place of
+ * ours; false (nothing appended) when ours is not in it or the client's is not known any more.
+ */
+bool backend_write_renamed(struct backend *backend, const struct debt *debt,
+			   const struct message *message);
 
 #endif
