@@ -402,12 +402,18 @@ class Pooler(Endpoint):
             raise RuntimeError(f"{PROGRAM} is not built (make)")
         return PROGRAM
 
-    def start(self, wait=True):
-        program = self.folder / self.binary().name if KIND == "pgcarwash" else self.binary()
-        if KIND == "pgcarwash" and not program.exists():
-            # The build folder may be out of the unprivileged user's reach.
+    def install(self):
+        """The path of the program, copied to where the unprivileged user can reach it."""
+        if KIND != "pgcarwash":
+            return self.binary()
+        program = self.folder / "pgcarwash"
+        if not program.exists():
             shutil.copy(self.binary(), program)
             program.chmod(0o755)
+        return program
+
+    def start(self, wait=True):
+        program = self.install()
         with open(self.log_path, "ab") as log:
             self.process = spawn([program, *self.args, self.ini], self.folder, log)
         if wait:
