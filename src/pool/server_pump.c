@@ -152,9 +152,12 @@ static void tell_turn(struct hand *hand, const struct reply *reply)
 		borrower.events->on_retry(borrower.ctx);
 	if (reply->ready)
 		borrower.events->on_ready(borrower.ctx, server->backend.status);
-	if (reply->turn_over && server->lend_number == hand->lend_number &&
-	    server->state == SERVER_LENT)
+	if (server->lend_number != hand->lend_number || server->state != SERVER_LENT)
+		return;
+	if (reply->turn_over)
 		borrower.events->on_turn_over(borrower.ctx);
+	else if (!reply->ready && borrower.events->on_progress)
+		borrower.events->on_progress(borrower.ctx);
 }
 
 static void tell_refused(struct server *server, const struct message *message)
@@ -201,7 +204,7 @@ static enum pump_step carry_out(struct hand *hand, const struct message *message
 		tell_refused(server, message);
 		return PUMP_MOVE;
 	}
-	if (reply->ready || reply->turn_over || reply->action == REPLY_RETRY) {
+	if (message->type == 'Z' || reply->turn_over || reply->action == REPLY_RETRY) {
 		settle_bytes(hand);
 		tell_turn(hand, reply);
 	}

@@ -76,6 +76,11 @@ static void on_turn_over(void *ctx)
 	go_on(session);
 }
 
+static void on_progress(void *ctx)
+{
+	go_on(ctx);
+}
+
 static void on_retry(void *ctx)
 {
 	request_replay(ctx);
@@ -116,6 +121,7 @@ const struct borrower_events reply_events = {
 	.on_bytes = on_bytes,
 	.on_ready = on_ready,
 	.on_turn_over = on_turn_over,
+	.on_progress = on_progress,
 	.on_retry = on_retry,
 	.on_refused = on_refused,
 	.on_room = on_room,
