@@ -95,8 +95,8 @@ def test_root_is_refused(folder, pg):
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_change_of_user(pooler):
     """Started as root with -u, it runs as that user."""
-    p = pooler(wait=False)
-    p.stop()
+    p = pooler(start=False)
+    p.install()
     name = "postgres" if harness.unprivileged()["user"] != 65534 else "nobody"
     with open(p.log_path, "ab") as log:
         p.process = subprocess.Popen([str(p.folder / "pgcarwash"), "-u", name, str(p.ini)],
@@ -112,8 +112,7 @@ def test_change_of_user(pooler):
 
 def test_background(pooler):
     """-d: the first process ends, the daemon writes its pid and goes on."""
-    p = pooler(wait=False, pidfile="", logfile="")
-    p.stop()
+    p = pooler(start=False)
     p.settings.update(pidfile=p.folder / "pid", logfile=p.folder / "daemon.log")
     p.write()
     p.args = ["-d"]
@@ -134,14 +133,12 @@ def test_background(pooler):
 
 
 def test_quiet(pooler):
-    p = pooler(wait=False)
-    p.stop()
-    before = len(p.log())
-    p.args, p.ended = ["-q"], False
+    p = pooler(start=False)
+    p.args = ["-q"]
     p.start()
     with p.wire() as wire:
         wire.sql("select 1")
-    assert p.log()[before:] == ""
+    assert p.log() == ""
 
 
 # ---- configuration ----------------------------------------------------------------------------
