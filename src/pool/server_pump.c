@@ -209,11 +209,14 @@ static enum pump_step carry_out(struct hand *hand, const struct message *message
 	return is_interrupted(hand) ? PUMP_MOVE : PUMP_ON;
 }
 
-/* What came before the nonsense is still the client's. */
+/*
+ * What came before the nonsense is still the client's. A slow client is no reason to keep the
+ * server: the message was dealt with and must not be read again.
+ */
 static enum pump_step break_off(struct hand *hand, enum ending why)
 {
 	flush_run(hand);
-	if (!is_interrupted(hand))
+	if (hand->server->lend_number == hand->lend_number)
 		server_close(hand->server, why, NULL);
 	return PUMP_MOVE;
 }
