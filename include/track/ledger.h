@@ -41,17 +41,18 @@ enum debt_fate {
 struct debt {
 	enum debt_kind kind;
 	enum debt_fate fate;
-	bool silent;        /* SWALLOW: an error is swallowed, too */
-	bool may_drop;      /* it may drop prepared statements (DISCARD, DEALLOCATE) */
-	bool answered;      /* QUERY, FUNCTION: more than ReadyForQuery came */
+	bool silent;	    /* SWALLOW: an error is swallowed, too */
+	bool may_drop;	    /* it may drop prepared statements (DISCARD, DEALLOCATE) */
+	bool answered;	    /* QUERY, FUNCTION: more than ReadyForQuery came */
 	bool sets_unnamed;  /* PARSE: it changed the server's unnamed statement */
 	bool swaps_unnamed; /* it changed the creditor's unnamed statement */
 	bool was_on_server; /* with it: the old one was too long to be kept here */
-	bool named;         /* PARSE: it gave the creditor a name (binding.request = request) */
-	bool outdated;      /* REPLACE: stands for a plan whose result type has changed */
-	uint32_t generation; /* CLOSE: of the copy it took out; BIND, DESCRIBE: of the one it uses */
-	uint64_t number;     /* counts up over the ledger's life */
-	uint64_t request;    /* counts up over the creditor's life; 0: it has no creditor */
+	bool named;	    /* PARSE: it gave the creditor a name (binding.request = request) */
+	bool outdated;	    /* REPLACE: stands for a plan whose result type has changed */
+	uint32_t
+		generation; /* CLOSE: of the copy it took out; BIND, DESCRIBE: of the one it uses */
+	uint64_t number;    /* counts up over the ledger's life */
+	uint64_t request;   /* counts up over the creditor's life; 0: it has no creditor */
 	struct conversation *creditor; /* NULL: nobody (any more) */
 
 	/*
@@ -59,22 +60,22 @@ struct debt {
 	 * or refuses it. All owned: references, a binding, error messages.
 	 */
 	struct statement *prepared; /* PARSE: put into the server's set; CLOSE: taken out of it */
-	uint64_t copy_number;       /* CLOSE: the number of the Parse that made what it took out */
+	uint64_t copy_number;	    /* CLOSE: the number of the Parse that made what it took out */
 	struct statement *unnamed;  /* what the creditor's unnamed statement was before */
 	struct binding *binding;    /* CLOSE: the name it took away from the creditor */
-	struct statement *uses;     /* BIND, DESCRIBE: the shared statement it relies on */
-	uint64_t used_name;         /* with it: binding.request of the name the creditor used */
-	const struct varset *had;   /* QUERY of ours that sets settings: what the server had before */
+	struct statement *uses;	    /* BIND, DESCRIBE: the shared statement it relies on */
+	uint64_t used_name;	    /* with it: binding.request of the name the creditor used */
+	const struct varset *had; /* QUERY of ours that sets settings: what the server had before */
 	const struct varset *wants; /* with it: what it is to have */
-	struct buffer *instead;     /* REPLACE: the messages the creditor gets for the error */
+	struct buffer *instead;	    /* REPLACE: the messages the creditor gets for the error */
 };
 
 struct ledger {
-	struct debt *ring;  /* NULL while nothing was ever owed */
-	unsigned     cap;   /* a power of two */
-	unsigned     first; /* index of the oldest */
-	unsigned     len;
-	uint64_t     next_number;
+	struct debt *ring; /* NULL while nothing was ever owed */
+	unsigned cap;	   /* a power of two */
+	unsigned first;	   /* index of the oldest */
+	unsigned len;
+	uint64_t next_number;
 };
 
 void ledger_init(struct ledger *ledger);

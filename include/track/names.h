@@ -16,19 +16,19 @@
  */
 
 struct binding {
-	struct list_node  node;       /* in names.all */
-	struct statement *statement;  /* a reference; NULL: on the server, under this very name */
-	uint32_t          generation; /* of the statement's result type that the client knows */
-	uint64_t          request;    /* of the debt whose Parse gave the name */
-	bool              described;  /* the client was told its result type, or will be */
-	uint32_t          name_len;
-	char              name[];
+	struct list_node node;	     /* in names.all */
+	struct statement *statement; /* a reference; NULL: on the server, under this very name */
+	uint32_t generation;	     /* of the statement's result type that the client knows */
+	uint64_t request;	     /* of the debt whose Parse gave the name */
+	bool described; /* the client was told its result type, or will be */
+	uint32_t name_len;
+	char name[];
 };
 
 struct names {
-	struct map  bindings; /* by name; empty: no memory */
-	struct list all;      /* the same, for walks that remove */
-	unsigned    on_server; /* how many of them stand for no statement */
+	struct map bindings; /* by name; empty: no memory */
+	struct list all;     /* the same, for walks that remove */
+	unsigned on_server;  /* how many of them stand for no statement */
 };
 
 void names_init(struct names *names);
@@ -41,7 +41,7 @@ struct binding *names_find(const struct names *names, struct slice name);
  * NULL without memory; name must be free.
  */
 struct binding *names_add(struct names *names, struct slice name, struct statement *statement,
-                          uint64_t request) MUST_USE;
+			  uint64_t request) MUST_USE;
 /* The one given by this request, or NULL. Walks all. */
 struct binding *names_find_request(const struct names *names, uint64_t request);
 /* True when the client knows statement's result type by any name of it. */
@@ -50,8 +50,8 @@ bool names_describe(const struct names *names, const struct statement *statement
 void names_renew(struct names *names, const struct statement *statement);
 /* Takes binding out of the table without freeing it: the caller's now. */
 void names_take(struct names *names, struct binding *binding);
-/* Puts a taken binding back; frees it when the name is in use again or memory is out. */
-void names_put_back(struct names *names, struct binding *binding);
+/* Puts a taken binding back; frees it when the name is in use again. BROKEN without memory. */
+enum result names_put_back(struct names *names, struct binding *binding) MUST_USE;
 /* Frees all bindings made before this request (DISCARD ALL, DEALLOCATE ALL). */
 void names_drop_before(struct names *names, uint64_t request);
 

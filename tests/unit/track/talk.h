@@ -219,6 +219,13 @@ static inline void talk_show_name(struct buffer *out, struct slice name)
 	buffer_append_slice(out, name);
 }
 
+/* With dots for blanks, as the script has them. */
+static inline void talk_show_words(struct buffer *out, struct slice words)
+{
+	for (size_t i = 0; i < words.len; i++)
+		buffer_append(out, words.data[i] == ' ' ? "." : words.data + i, 1);
+}
+
 static inline void talk_show_request(struct buffer *out, char type, struct slice body)
 {
 	struct reader reader;
@@ -229,12 +236,12 @@ static inline void talk_show_request(struct buffer *out, char type, struct slice
 	switch (type) {
 	case 'Q':
 		buffer_append_text(out, "=");
-		buffer_append_slice(out, reader_text(&reader));
+		talk_show_words(out, reader_text(&reader));
 		break;
 	case 'P':
 		talk_show_name(out, reader_text(&reader));
 		buffer_append_text(out, "=");
-		buffer_append_slice(out, reader_text(&reader));
+		talk_show_words(out, reader_text(&reader));
 		break;
 	case 'B':
 		name = reader_text(&reader);
@@ -257,16 +264,13 @@ static inline void talk_show_reply(struct buffer *out, char type, struct slice b
 {
 	struct notice_view view;
 	struct reader reader;
-	struct slice tag;
 
 	reader_init(&reader, body);
 	switch (type) {
 	case 'Z': buffer_append_slice(out, body); break;
 	case 'C':
-		tag = reader_text(&reader);
 		buffer_append_text(out, "=");
-		for (size_t i = 0; i < tag.len; i++)
-			buffer_append(out, tag.data[i] == ' ' ? "." : tag.data + i, 1);
+		talk_show_words(out, reader_text(&reader));
 		break;
 	case 'S':
 		buffer_append_text(out, "=");
@@ -393,7 +397,7 @@ static inline void talk_send(struct talk *talk, int client, const char *script)
 		talk_write_request(&bytes, token.data[0],
 				   (struct slice){ token.data + 1, token.len - 1 });
 		if (bytes.failed)
-			talk_end_client(talk, client, END_NO_MEMORY);
+			talk_end_client(talk, client, END_CLIENT_EOF);
 		else
 			talk_request(talk, client, buffer_slice(&bytes),
 				     token.data[0] == 'P' && token.data[1] == '+');
