@@ -73,6 +73,15 @@ static const struct scram_keys *server_keys(const char *password)
 	return &keys;
 }
 
+void postgres_verifier(const struct postgres *postgres, struct buffer *out)
+{
+	struct scram_verifier verifier;
+
+	if (scram_verifier_from_keys(&verifier, server_keys(postgres->password)) != OK)
+		abort();
+	scram_verifier_format(&verifier, out);
+}
+
 static void scram_first(struct postgres_connection *connection, struct slice body)
 {
 	const uint8_t         nonce[SCRAM_NONCE_LEN] = "nonce of a srvr";
