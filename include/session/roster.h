@@ -33,7 +33,10 @@ struct roster_options {
 struct roster *roster_new(const struct roster_options *options) MUST_USE;
 /* All sessions must be gone (roster_end_all, then a turn of the loop). NULL is allowed. */
 void roster_free(struct roster *roster);
-/* New settings: limits and timeouts apply from now on, to those logged in, too. */
+/*
+ * New settings, after pools_reload: limits and timeouts apply from now on, to those logged in,
+ * too. Clients of databases that are gone leave with END_DATABASE_REMOVED.
+ */
 void roster_reload(struct roster *roster, const struct settings *settings);
 
 /* Takes fd, a connection just accepted. */

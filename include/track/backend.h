@@ -18,7 +18,7 @@
 
 enum copy_state {
 	COPY_NONE,
-	COPY_IN,        /* CopyInResponse seen, the client is sending */
+	COPY_IN,	/* CopyInResponse seen, the client is sending */
 	COPY_IN_ENDING, /* CopyDone or CopyFail went by, the server has not answered yet */
 	COPY_OUT,
 	COPY_BOTH,
@@ -27,51 +27,63 @@ enum copy_state {
 struct prepared_set; /* statements prepared on this server, in order of use */
 
 struct backend {
-	struct ledger        ledger;
-	struct prepared_set *prepared;     /* NULL while nothing was prepared */
-	unsigned             prepared_max; /* LRU bound of prepared; set by the owner, at least 1 */
-	struct statement    *unnamed;      /* what its unnamed statement is; NULL: none or not known */
-	const struct varset *has;          /* settings it has */
-	struct conversation *lent_to;      /* whose asynchronous messages these are; NULL = nobody */
-	unsigned             doubts;       /* debts under way that may drop prepared statements */
-	char                 status;       /* of the last ReadyForQuery: 'I', 'T', 'E' */
-	enum copy_state      copy;
-	bool                 skipping;     /* an error came, the Sync that ends the skipping has not gone out */
-	bool                 batch_open;   /* extended messages went out after the last Sync or Query */
-	bool                 told;         /* a reply of the turn under way went to its creditor */
-	bool                 recording;    /* replay holds all requests of the turn so far */
-	bool                 retried;      /* the turn under way is a second try */
-	bool                 prepared_unsure; /* something may be prepared that is not in the set */
-	bool                 own_failed;   /* see backend_own_query_failed */
-	struct buffer        replay;       /* the turn's requests as the client sent them */
-	struct buffer        own;          /* replies of our own, until the next call */
-	struct buffer        before;       /* scratch for steps, until the next call */
-	uint64_t             parses;       /* Parse messages sent in all: for statistics */
+	struct ledger ledger;
+	struct prepared_set *prepared; /* NULL while nothing was prepared */
+	unsigned prepared_max;	       /* LRU bound of prepared; set by the owner, at least 1 */
+	struct statement *unnamed;     /* its unnamed statement; NULL: none or not known */
+	uint64_t unnamed_number;       /* of the debt that made it so */
+	uint64_t last_end;	  /* number of the newest debt of a client's that ends a batch */
+	uint64_t last_close;	  /* number of the newest Close of ours */
+	const struct varset *has; /* settings it has */
+	const struct varset *reported; /* those of them it has told, as it spells them */
+	struct conversation *lent_to;  /* whose asynchronous messages these are; NULL = nobody */
+	unsigned doubts;	       /* debts under way that may drop prepared statements */
+	unsigned copy_syncs;	       /* Syncs the COPY IN under way has read, unless it fails */
+	unsigned stray_syncs;	       /* those of a COPY that failed: each may yet be answered */
+	char status;		       /* of the last ReadyForQuery: 'I', 'T', 'E' */
+	enum copy_state copy;
+	bool skipping;	      /* an error came, the Sync that ends it has not gone out */
+	bool batch_open;      /* extended messages went out after the last Sync or Query */
+	bool told;	      /* a reply of the turn under way went to its creditor */
+	bool recording;	      /* replay holds all requests of the turn so far */
+	bool retried;	      /* the turn under way is a second try */
+	bool unproven;	      /* settings are under way that no server has taken yet */
+	bool prepared_unsure; /* something may be prepared that is not in the set */
+	bool alien_names;     /* a client left statements under names of its own */
+	bool half_told;	      /* memory ran out: what it was told is not what was noted */
+	bool own_failed;      /* see backend_own_query_failed */
+	struct buffer replay; /* the turn's requests as the client sent them */
+	struct buffer held;   /* a ParameterDescription that may yet be taken back */
+	struct buffer own;    /* replies of our own, until the next call */
+	struct buffer before; /* scratch for steps, until the next call */
+	uint64_t parses;      /* Parse messages sent in all: for statistics */
 };
 
 /* varsets is borrowed for life; prepared_max >= 1. BROKEN without memory. */
 enum result backend_init(struct backend *backend, struct varset_store *varsets,
-                         unsigned prepared_max) MUST_USE;
-void        backend_release(struct backend *backend);
+			 unsigned prepared_max) MUST_USE;
+void backend_release(struct backend *backend);
 
 enum reply_action {
 	REPLY_FORWARD, /* the message goes to the creditor as it is */
-	REPLY_SWALLOW, /* nobody gets it */
-	REPLY_REPLACE, /* the creditor gets only `ahead` */
-	REPLY_RETRY,   /* swallow it; the creditor's turn is to be sent again: conversation_replay */
-	REPLY_REFUSED, /* the settings of the creditor were refused (the message is the server's error):
-	                  nobody gets it; the client is to be ended */
+	REPLY_SWALLOW, /* nobody gets the message */
+	REPLY_REPLACE, /* the creditor gets `ahead` instead of the message */
+	REPLY_RETRY, /* as SWALLOW; the creditor's turn is to be sent again: conversation_replay */
+	REPLY_REFUSED, /* the settings of the creditor were refused (the message is the server's
+			  error): nobody gets it; the client is to be ended */
 	REPLY_BROKEN,  /* the server breaks the protocol or memory ran out: end it */
 };
 
+/* ahead and behind are the creditor's whatever the action says of the message itself. */
 struct reply {
-	enum reply_action    action;
-	struct conversation *creditor;  /* who gets it; NULL = nobody */
-	struct slice         ahead;     /* replies of our own that come before it, and ... */
-	struct slice         behind;    /* ... after it; both valid until the next call */
-	bool                 ready;     /* a ReadyForQuery the creditor gets */
-	bool                 turn_over; /* nothing is owed and no transaction is open */
-	bool                 fatal;     /* FATAL or PANIC: the server will close */
+	enum reply_action action;
+	struct conversation *creditor; /* who gets it; NULL = nobody */
+	struct slice ahead;	       /* replies of our own that come before it, and ... */
+	struct slice behind;	       /* ... after it; both valid until the next call */
+	bool ready;		       /* a ReadyForQuery the creditor gets */
+	bool turn_over; /* nothing is owed and no transaction is open (it may come with
+			   a message that nobody gets) */
+	bool fatal;	/* FATAL or PANIC: the server will close */
 };
 
 /*
@@ -87,7 +99,10 @@ struct reply backend_reply(struct backend *backend, const struct message *messag
  */
 bool backend_rows_flow(struct backend *backend, struct conversation **creditor);
 
-/* Nothing owed, no batch or COPY half-way, no transaction: another client may have it. */
+/*
+ * Nothing owed, no batch or COPY half-way, no transaction, and once it is lent to nobody, no
+ * statement under a client's own name: another client may have it.
+ */
 bool backend_is_clean(const struct backend *backend);
 
 /*
@@ -97,20 +112,24 @@ bool backend_is_clean(const struct backend *backend);
 void backend_forget_creditor(struct backend *backend, struct conversation *creditor);
 
 /*
- * Appends what brings a server without creditors back to clean: CopyFail, Sync, ROLLBACK as
- * needed, all replies swallowed. To be called at once and after every input until
- * backend_is_clean; appends nothing when only waiting helps. BROKEN without memory.
+ * Appends what brings a server without creditors back to clean: CopyFail, Sync, ROLLBACK,
+ * DEALLOCATE ALL as needed, all replies swallowed. To be called at once and after every input
+ * until backend_is_clean; appends nothing when only waiting helps. BROKEN without memory, or when
+ * memory ran out while a client's message was dealt with: the server cannot be saved.
  */
 enum result backend_write_recovery(struct backend *backend, struct buffer *out) MUST_USE;
 
 /* Appends a simple query of our own; its replies are swallowed, errors too. */
-enum result backend_write_query(struct backend *backend, struct slice sql, struct buffer *out)
-	MUST_USE;
+enum result backend_write_query(struct backend *backend, struct slice sql,
+				struct buffer *out) MUST_USE;
 /* True when the last query of our own ended with an error; asking clears it. */
 bool backend_own_query_failed(struct backend *backend);
 
-/* Notes a ParameterStatus of a tracked setting (also during login); others are ignored. BROKEN without memory. */
-enum result backend_note_parameter(struct backend *backend, struct slice name, struct slice value)
-	MUST_USE;
+/*
+ * Notes a ParameterStatus of a tracked setting (also during login); others are ignored. BROKEN
+ * without memory.
+ */
+enum result backend_note_parameter(struct backend *backend, struct slice name,
+				   struct slice value) MUST_USE;
 
 #endif

@@ -18,16 +18,17 @@
 struct conversation;
 
 struct conversation_options {
-	bool tracks_statements;       /* transaction and statement mode with max_prepared_statements > 0 */
-	bool statement_mode;          /* a transaction block is an error */
+	bool tracks_statements; /* transaction and statement mode with max_prepared_statements > 0
+				 */
+	bool statement_mode;	/* a transaction block is an error */
 	struct statement_store *store; /* borrowed */
-	const struct varset    *wants; /* a reference is taken: settings of the client at login */
-	void                   *owner; /* handed back by conversation_owner */
+	const struct varset *wants;    /* a reference is taken: settings of the client at login */
+	void *owner;		       /* handed back by conversation_owner */
 };
 
 struct conversation *conversation_new(const struct conversation_options *options) MUST_USE;
 /* No backend may owe it anything (backend_forget_creditor). NULL is allowed. */
-void  conversation_free(struct conversation *conversation);
+void conversation_free(struct conversation *conversation);
 void *conversation_owner(const struct conversation *conversation);
 
 enum step_kind {
@@ -38,23 +39,23 @@ enum step_kind {
 
 struct step {
 	enum step_kind kind;
-	struct slice   before;  /* for the server; valid until the next call */
-	struct slice   answer;  /* for the client, now; valid until the next call */
-	size_t         skip;    /* bytes of the message (header counted) that `before` replaces */
-	enum ending    ending;
+	struct slice before; /* for the server; valid until the next call */
+	struct slice answer; /* for the client, now; valid until the next call */
+	size_t skip;	     /* bytes of the message (header counted) that `before` replaces */
+	enum ending ending;
 };
 
 /* True when this message cannot be dealt with unless a server is lent. */
 bool conversation_needs_server(const struct conversation *conversation,
-                               const struct message *message);
+			       const struct message *message);
 
 /*
  * True when this message cannot be judged before the server has answered what is under way (a
  * DISCARD may drop the statement it names). The caller keeps it, sends a Flush if the batch is
  * open (struct backend), and asks again after the next reply.
  */
-bool conversation_must_wait(const struct conversation *conversation,
-                            const struct backend *backend, const struct message *message);
+bool conversation_must_wait(const struct conversation *conversation, const struct backend *backend,
+			    const struct message *message);
 
 /*
  * One message of a logged-in client, in order. backend: the lent server's, or NULL when
@@ -62,21 +63,21 @@ bool conversation_must_wait(const struct conversation *conversation,
  * says); the step is for its head, the rest of the body follows or is dropped the same way.
  */
 struct step conversation_request(struct conversation *conversation, struct backend *backend,
-                                 const struct message *message);
+				 const struct message *message);
 
 /*
- * A server has just been lent to this client: notes that, and appends to out what it must be told before the first message
- * of this client (settings). BROKEN without memory.
+ * A server has just been lent to this client: notes that, and appends to out what it must be told
+ * before the first message of this client (settings). BROKEN without memory.
  */
 enum result conversation_align(struct conversation *conversation, struct backend *backend,
-                               struct buffer *out) MUST_USE;
+			       struct buffer *out) MUST_USE;
 
 /*
  * After REPLY_RETRY: gives the turn's request bytes in *requests (taken by the caller), to be
  * passed message by message through conversation_request again.
  */
 void conversation_replay(struct conversation *conversation, struct backend *backend,
-                         struct buffer *requests);
+			 struct buffer *requests);
 
 /*
  * A client that waits for a server cancels; message is its first unsent one. True: *answer got
@@ -84,7 +85,7 @@ void conversation_replay(struct conversation *conversation, struct backend *back
  * the message; those up to the next Sync are then dropped and the Sync answered, without a server.
  */
 bool conversation_cancel_waiting(struct conversation *conversation, const struct message *message,
-                                 struct buffer *answer);
+				 struct buffer *answer);
 
 /* True while something of the client's lives on its server only: it must not be given back. */
 bool conversation_is_pinned(const struct conversation *conversation);

@@ -33,42 +33,49 @@ enum debt_kind {
 
 enum debt_fate {
 	FATE_FORWARD, /* the creditor gets what the server says */
-	FATE_SWALLOW, /* the request was ours: nobody gets the reply (but an error goes to the creditor) */
+	FATE_SWALLOW, /* the request was ours: nobody gets the reply, but the creditor an error */
 	FATE_OWN,     /* the server was never asked: we answer in its place and order */
-	FATE_REPLACE, /* the request is known to fail: its error is replaced by the entry's own */
+	FATE_REPLACE, /* the request is made to fail: its error is replaced by the entry's own */
 };
 
 struct debt {
 	enum debt_kind kind;
 	enum debt_fate fate;
-	bool           silent;       /* SWALLOW: an error is swallowed, too */
-	bool           may_drop;     /* it may drop prepared statements (DISCARD, DEALLOCATE) */
-	bool           sets_unnamed;  /* PARSE: it changed the server's unnamed statement */
-	bool           swaps_unnamed; /* it changed the creditor's unnamed statement */
-	uint64_t       number;       /* counts up over the ledger's life */
+	bool silent;	    /* SWALLOW: an error is swallowed, too */
+	bool may_drop;	    /* it may drop prepared statements (DISCARD, DEALLOCATE) */
+	bool answered;	    /* QUERY, FUNCTION: more than ReadyForQuery came */
+	bool sets_unnamed;  /* PARSE: it changed the server's unnamed statement */
+	bool swaps_unnamed; /* it changed the creditor's unnamed statement */
+	bool was_on_server; /* with it: the old one was too long to be kept here */
+	bool named;	    /* PARSE: it gave the creditor a name (binding.request = request) */
+	bool outdated;	    /* REPLACE: stands for a plan whose result type has changed */
+	uint32_t
+		generation; /* CLOSE: of the copy it took out; BIND, DESCRIBE: of the one it uses */
+	uint64_t number;    /* counts up over the ledger's life */
+	uint64_t request;   /* counts up over the creditor's life; 0: it has no creditor */
 	struct conversation *creditor; /* NULL: nobody (any more) */
 
 	/*
 	 * What was noted when the request went out, so that it can be undone when the server skips
-	 * or refuses it. All owned: references, a binding, an ErrorResponse body.
+	 * or refuses it. All owned: references, a binding, error messages.
 	 */
-	struct statement    *prepared; /* PARSE: put into the server's set; CLOSE: taken out of it */
-	struct statement    *unnamed;  /* what the creditor's unnamed statement was before */
-	uint32_t             generation; /* CLOSE: of the copy it took out of the server's set */
-	struct binding      *binding;  /* CLOSE: the name it took away from the creditor */
-	bool                 named;    /* PARSE: it gave the creditor a name (binding.number = number) */
-	bool                 outdated; /* REPLACE: stands for a plan whose result type has changed */
-	struct statement    *uses;     /* BIND, DESCRIBE: the shared statement it relies on */
-	const struct varset *had;      /* QUERY of ours that sets settings: what the server had before */
-	struct buffer       *instead;  /* REPLACE: the messages the creditor gets for the error */
+	struct statement *prepared; /* PARSE: put into the server's set; CLOSE: taken out of it */
+	uint64_t copy_number;	    /* CLOSE: the number of the Parse that made what it took out */
+	struct statement *unnamed;  /* what the creditor's unnamed statement was before */
+	struct binding *binding;    /* CLOSE: the name it took away from the creditor */
+	struct statement *uses;	    /* BIND, DESCRIBE: the shared statement it relies on */
+	uint64_t used_name;	    /* with it: binding.request of the name the creditor used */
+	const struct varset *had; /* QUERY of ours that sets settings: what the server had before */
+	const struct varset *wants; /* with it: what it is to have */
+	struct buffer *instead;	    /* REPLACE: the messages the creditor gets for the error */
 };
 
 struct ledger {
-	struct debt *ring;  /* NULL while nothing was ever owed */
-	unsigned     cap;   /* a power of two */
-	unsigned     first; /* index of the oldest */
-	unsigned     len;
-	uint64_t     next_number;
+	struct debt *ring; /* NULL while nothing was ever owed */
+	unsigned cap;	   /* a power of two */
+	unsigned first;	   /* index of the oldest */
+	unsigned len;
+	uint64_t next_number;
 };
 
 void ledger_init(struct ledger *ledger);

@@ -16,17 +16,19 @@
  */
 
 struct binding {
-	struct list_node  node;       /* in names.all */
-	struct statement *statement;  /* a reference; NULL: prepared on the server under this very name */
-	uint32_t          generation; /* of the statement when the client prepared or described it */
-	uint64_t          number;     /* of the debt whose Parse gave the name */
-	uint32_t          name_len;
-	char              name[];
+	struct list_node node;	     /* in names.all */
+	struct statement *statement; /* a reference; NULL: on the server, under this very name */
+	uint32_t generation;	     /* of the statement's result type that the client knows */
+	uint64_t request;	     /* of the debt whose Parse gave the name */
+	bool described; /* the client was told its result type, or will be */
+	uint32_t name_len;
+	char name[];
 };
 
 struct names {
-	struct map  bindings; /* by name; empty: no memory */
-	struct list all;      /* the same, for walks that remove */
+	struct map bindings; /* by name; empty: no memory */
+	struct list all;     /* the same, for walks that remove */
+	unsigned on_server;  /* how many of them stand for no statement */
 };
 
 void names_init(struct names *names);
@@ -39,17 +41,19 @@ struct binding *names_find(const struct names *names, struct slice name);
  * NULL without memory; name must be free.
  */
 struct binding *names_add(struct names *names, struct slice name, struct statement *statement,
-                          uint64_t number) MUST_USE;
-/* The one given by the request of this number, or NULL. Walks all. */
-struct binding *names_find_number(const struct names *names, uint64_t number);
+			  uint64_t request) MUST_USE;
+/* The one given by this request, or NULL. Walks all. */
+struct binding *names_find_request(const struct names *names, uint64_t request);
+/* True when the client knows statement's result type by any name of it. */
+bool names_describe(const struct names *names, const struct statement *statement);
 /* What names stand for statement is as new as it: the client knows of its change now. */
 void names_renew(struct names *names, const struct statement *statement);
 /* Takes binding out of the table without freeing it: the caller's now. */
 void names_take(struct names *names, struct binding *binding);
-/* Puts a taken binding back; frees it when the name is in use again or memory is out. */
-void names_put_back(struct names *names, struct binding *binding);
-/* Frees all bindings made by requests before number (DISCARD ALL, DEALLOCATE ALL). */
-void names_drop_before(struct names *names, uint64_t number);
+/* Puts a taken binding back; frees it when the name is in use again. BROKEN without memory. */
+enum result names_put_back(struct names *names, struct binding *binding) MUST_USE;
+/* Frees all bindings made before this request (DISCARD ALL, DEALLOCATE ALL). */
+void names_drop_before(struct names *names, uint64_t request);
 
 struct slice binding_name(const struct binding *binding);
 /* Of one that is in no table; NULL is allowed. */

@@ -19,7 +19,7 @@ struct statement_store;
 /* seed: random, since clients choose the texts. NULL without memory. */
 struct statement_store *statement_store_new(uint64_t seed) MUST_USE;
 /* No statement may be left referred to. NULL is allowed. */
-void   statement_store_free(struct statement_store *store);
+void statement_store_free(struct statement_store *store);
 size_t statement_store_count(const struct statement_store *store);
 size_t statement_store_bytes(const struct statement_store *store);
 
@@ -48,7 +48,7 @@ struct slice statement_name(const struct statement *statement, char out[STATEMEN
  * later meets it.
  */
 uint32_t statement_generation(const struct statement *statement);
-void     statement_outdate(struct statement *statement);
+void statement_outdate(struct statement *statement);
 
 /* True when executing it may drop prepared statements (DISCARD, DEALLOCATE). */
 bool statement_may_drop(const struct statement *statement);

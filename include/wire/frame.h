@@ -22,8 +22,9 @@ struct frame_limits {
 /*
  * Looks at the first message in input.
  *   OK      *message views it: whole, or with as much body as is at hand if it may flow
- *           (GATHER_NONE, or longer than max_collect), or GATHER_HEAD with at least its two
- *           leading C strings at hand (one that is whole is not looked into: its reader
+ *           (GATHER_NONE, or longer than max_collect: then at least its first max_collect
+ *           bytes are at hand, or FRAME_MAX_HEAD if that is less), or GATHER_HEAD with at least
+ *           its two leading C strings at hand (one that is whole is not looked into: its reader
  *           says what is wrong with it).
  *   AGAIN   more bytes are needed; *need = how many in all (a lower bound) to make room for.
  *   BROKEN  unknown type for that side, length < 4 or over max_packet or the rule's max_len, or

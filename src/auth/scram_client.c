@@ -79,6 +79,8 @@ enum result scram_client_first(struct scram_client *client, bool declined,
 		return fail(client, "out of memory");
 	gs2_append(out, client->flag);
 	buffer_append_slice(out, buffer_slice(&client->auth_message));
+	if (out->failed)
+		return fail(client, "out of memory");
 	client->stage = EXPECTS_CHALLENGE;
 	return OK;
 }
@@ -173,6 +175,8 @@ enum result scram_client_final(struct scram_client *client, const struct scram_k
 	buffer_append(out, client->auth_message.data + mark, client->auth_message.len - mark);
 	buffer_append_text(out, ",p=");
 	base64_append(out, proof, sizeof(proof));
+	if (out->failed)
+		return fail(client, "out of memory");
 	client->stage = EXPECTS_FINAL;
 	return OK;
 }

@@ -92,6 +92,10 @@ void roster_reload(struct roster *roster, const struct settings *settings)
 	{
 		struct session *session = CONTAINER_OF(node, struct session, node);
 
+		if (session->database != NULL && database_is_removed(session->database)) {
+			session_end(session, END_DATABASE_REMOVED, NULL);
+			continue;
+		}
 		session_find_timeouts(session);
 		session_watch_deadline(session);
 	}

@@ -1,16 +1,12 @@
 /*
- * What one reply of a server means: which debt it answers, who gets it, what must be undone when
- * it is an error. The order of replies is PostgreSQL docs, "Message Flow"; what the server skips
- * after an error is "Extended Query" there.
+ * What one reply of a server means: which debt it answers, who gets it, what its error tells of
+ * shared statements. The order of replies is PostgreSQL docs, "Message Flow"; what the server
+ * skips after an error is "Extended Query" there. Called by the server's pump.
  */
-#include <assert.h>
-
-#include "base/alloc.h"
 #include "track/prepared.h"
 #include "track_internal.h"
 #include "wire/notice.h"
 #include "wire/result.h"
-#include "wire/writer.h"
 
 #define BIT(kind) (1u << (kind))
 #define RESULTS	  (BIT(DEBT_QUERY) | BIT(DEBT_EXECUTE))
@@ -56,56 +52,13 @@ static struct reply broken(void)
 	return (struct reply){ .action = REPLY_BROKEN };
 }
 
-static void settle(struct backend *backend)
-{
-	if (ledger_head(&backend->ledger)->may_drop)
-		backend->doubts--;
-	ledger_settle(&backend->ledger);
-}
-
-static bool is_ours(const struct debt *debt)
-{
-	return debt->fate == FATE_OWN || debt->kind == DEBT_FLUSH || debt->kind == DEBT_COPY_END;
-}
-
-static void answer_own(struct backend *backend, const struct debt *debt)
-{
-	if (debt->fate == FATE_OWN && debt->creditor != NULL)
-		writer_empty(&backend->own, debt->kind == DEBT_PARSE ? '1' : '3');
-}
-
-void backend_advance(struct backend *backend)
-{
-	struct debt *head;
-
-	while ((head = ledger_head(&backend->ledger)) != NULL && is_ours(head)) {
-		answer_own(backend, head);
-		settle(backend);
-	}
-}
-
-void backend_advance_flushed(struct backend *backend)
-{
-	unsigned due = 0;
-
-	for (unsigned i = 0; i < backend->ledger.len && is_ours(ledger_at(&backend->ledger, i));
-	     i++) {
-		if (ledger_at(&backend->ledger, i)->kind == DEBT_FLUSH)
-			due = i + 1;
-	}
-	for (; due > 0; due--) {
-		answer_own(backend, ledger_head(&backend->ledger));
-		settle(backend);
-	}
-}
-
 /* The oldest debt that the server itself must answer, and its place. */
 static struct debt *real_head(struct backend *backend, unsigned *place)
 {
 	for (unsigned i = 0; i < backend->ledger.len; i++) {
 		struct debt *debt = ledger_at(&backend->ledger, i);
 
-		if (!is_ours(debt)) {
+		if (!debt_is_ours(debt)) {
 			*place = i;
 			return debt;
 		}
@@ -113,122 +66,12 @@ static struct debt *real_head(struct backend *backend, unsigned *place)
 	return NULL;
 }
 
-static void undo_names(struct debt *debt)
-{
-	struct conversation *creditor = debt->creditor;
-
-	if (creditor == NULL)
-		return;
-	if (debt->named) {
-		struct binding *binding = names_find_number(&creditor->names, debt->number);
-
-		if (binding != NULL) {
-			if (binding->statement == NULL)
-				creditor->names_on_server--;
-			names_take(&creditor->names, binding);
-			binding_free(binding);
-		}
-	}
-	if (debt->kind == DEBT_CLOSE && debt->binding != NULL) {
-		if (debt->binding->statement == NULL)
-			creditor->names_on_server++;
-		names_put_back(&creditor->names, debt->binding);
-		debt->binding = NULL;
-	}
-}
-
-/*
- * Undoes what was noted when this request went out. failed: the server refused it; otherwise it
- * was skipped. A failed Parse of the unnamed statement leaves none behind (exec_parse_message
- * drops the old one first), a skipped one leaves the old.
- */
-static void undo(struct backend *backend, struct debt *debt, bool failed)
-{
-	if (debt->kind == DEBT_PARSE && debt->prepared != NULL)
-		prepared_set_remove(backend->prepared, debt->prepared);
-	/* Without memory to note it the copy is taken for gone; preparing it again closes it first.
-	 */
-	if (debt->kind == DEBT_CLOSE && debt->prepared != NULL &&
-	    prepared_set_add(backend->prepared, debt->prepared, debt->generation, debt->number) !=
-		    OK)
-		backend->prepared_unsure = true;
-	undo_names(debt);
-	if (debt->sets_unnamed)
-		backend_set_unnamed(backend, NULL);
-	if (debt->swaps_unnamed && debt->creditor != NULL) {
-		conversation_set_unnamed(debt->creditor, failed ? NULL : debt->unnamed);
-		if (!failed)
-			debt->unnamed = NULL;
-	}
-}
-
-/* The head failed: the server skips to the next Sync, and so does the ledger. */
-static void skip_to_sync(struct backend *backend)
-{
-	struct ledger *ledger = &backend->ledger;
-	unsigned end = 0;
-
-	while (end < ledger->len && ledger_at(ledger, end)->kind != DEBT_SYNC)
-		end++;
-	backend->skipping = end == ledger->len;
-	for (unsigned i = end; i > 0; i--)
-		undo(backend, ledger_at(ledger, i - 1), i == 1);
-	for (; end > 0; end--)
-		settle(backend);
-}
-
-/* RevalidateCachedQuery's complaint; its text is translated, its routine's name is not. */
-static bool is_outdated_plan(const struct notice_view *view)
-{
-	return slice_equal(view->sqlstate, SLICE_LITERAL("0A000")) &&
-	       slice_equal(view->routine, SLICE_LITERAL("RevalidateCachedQuery"));
-}
-
-/*
- * A batch that met an outdated plan may be sent again when nobody can tell: it is all here, alone
- * and no transaction is open, the client got nothing of it yet, and it learns the new result type
- * from it, because it prepares or describes the statement in the same batch. A client that relies
- * on an older description must get the error, or it would misread the rows.
- */
-static bool may_retry(struct backend *backend, unsigned place)
-{
-	struct ledger *ledger = &backend->ledger;
-	struct debt *last = ledger_at(ledger, ledger->len - 1);
-	bool learns = false;
-
-	if (!backend->recording || backend->told || backend->retried || backend->status != 'I' ||
-	    last->kind != DEBT_SYNC || last->creditor == NULL)
-		return false;
-	for (unsigned i = 0; i + 1 < ledger->len; i++) {
-		struct debt *debt = ledger_at(ledger, i);
-
-		if (debt->kind == DEBT_SYNC || debt->kind == DEBT_QUERY ||
-		    debt->kind == DEBT_FUNCTION)
-			return false;
-		if (debt->kind == (i < place ? DEBT_PARSE : DEBT_DESCRIBE))
-			learns = true;
-	}
-	return learns;
-}
-
-static struct reply retry(struct backend *backend)
-{
-	struct ledger *ledger = &backend->ledger;
-	struct conversation *creditor = ledger_at(ledger, ledger->len - 1)->creditor;
-
-	for (unsigned i = ledger->len - 1; i > 0; i--)
-		undo(backend, ledger_at(ledger, i - 1), false);
-	while (ledger->len > 1)
-		settle(backend);
-	ledger_head(ledger)->fate = FATE_SWALLOW;
-	backend->retried = true;
-	return (struct reply){ .action = REPLY_RETRY, .creditor = creditor };
-}
-
 static struct reply finish(struct backend *backend, struct reply reply, size_t ahead)
 {
 	if (backend->own.failed)
 		return broken();
+	if (reply.creditor == NULL && reply.action == REPLY_FORWARD)
+		reply.action = REPLY_SWALLOW;
 	reply.ahead = (struct slice){ backend->own.data, ahead };
 	reply.behind = (struct slice){ backend->own.data + ahead, backend->own.len - ahead };
 	if (backend->own.len == 0)
@@ -238,14 +81,148 @@ static struct reply finish(struct backend *backend, struct reply reply, size_t a
 	return reply;
 }
 
+/*
+ * Describing a statement, PostgreSQL sends ParameterDescription before it finds out that the
+ * result type has changed. While the batch may be sent again that message waits for the next.
+ */
+static bool hold(struct backend *backend, const struct message *message)
+{
+	if (!backend->recording || backend->told || backend->own.len > 0 ||
+	    !message_is_whole(message))
+		return false;
+	buffer_append_slice(&backend->held, message_bytes(message));
+	return true;
+}
+
+static void release_held(struct backend *backend)
+{
+	if (backend->held.len == 0 && !backend->held.failed)
+		return;
+	buffer_append_slice(&backend->own, buffer_slice(&backend->held));
+	backend->own.failed |= backend->held.failed;
+	buffer_clear(&backend->held);
+}
+
+/* ---- errors ---- */
+
+/* What an error means for the shared statement its request relies on. */
+enum mishap {
+	MISHAP_NONE,
+	MISHAP_OUTDATED,  /* its result type has changed */
+	MISHAP_LOST_COPY, /* its copy is not there: dropped behind our back */
+	MISHAP_ALIEN_COPY /* something else is there under its name */
+};
+
+/* RevalidateCachedQuery's complaint; its text is translated, its routine's name is not. */
+static bool is_outdated_plan(const struct notice_view *view)
+{
+	return slice_equal(view->sqlstate, SLICE_LITERAL("0A000")) &&
+	       slice_equal(view->routine, SLICE_LITERAL("RevalidateCachedQuery"));
+}
+
+static bool is_expected(const struct debt *head, const struct notice_view *view)
+{
+	return head->fate == FATE_REPLACE &&
+	       slice_equal(view->sqlstate, SLICE_LITERAL(FAILING_SQLSTATE));
+}
+
+static enum mishap find_mishap(const struct debt *head, const struct notice_view *view)
+{
+	if (head->outdated)
+		return is_expected(head, view) ? MISHAP_OUTDATED : MISHAP_NONE;
+	if (head->kind == DEBT_PARSE && head->prepared != NULL)
+		return slice_equal(view->sqlstate, SLICE_LITERAL("42P05")) ? MISHAP_ALIEN_COPY
+									   : MISHAP_NONE;
+	if (head->uses == NULL)
+		return MISHAP_NONE;
+	if (is_outdated_plan(view))
+		return MISHAP_OUTDATED;
+	return slice_equal(view->sqlstate, SLICE_LITERAL("26000")) ? MISHAP_LOST_COPY : MISHAP_NONE;
+}
+
+static void note_mishap(struct backend *backend, enum mishap mishap, const struct debt *head)
+{
+	switch (mishap) {
+	case MISHAP_OUTDATED:
+		/* A copy made before the last change says nothing new. */
+		if (!head->outdated && head->generation == statement_generation(head->uses))
+			statement_outdate(head->uses);
+		break;
+	case MISHAP_LOST_COPY: prepared_set_remove(backend->prepared, head->uses); break;
+	case MISHAP_ALIEN_COPY: backend->prepared_unsure = true; break;
+	case MISHAP_NONE: break;
+	}
+}
+
+/*
+ * True when the creditor hears of the statement's new result type in this very batch: it prepares
+ * it before the request at place, or describes it or a portal from there on.
+ */
+static bool learns_of(const struct ledger *ledger, unsigned place,
+		      const struct statement *statement)
+{
+	for (unsigned i = 0; i < ledger->len; i++) {
+		const struct debt *debt = ledger_at(ledger, i);
+		const struct binding *binding;
+
+		if (i >= place && debt->kind == DEBT_DESCRIBE &&
+		    (debt->uses == NULL || debt->uses == statement))
+			return true;
+		if (i >= place || !debt->named || debt->creditor == NULL)
+			continue;
+		binding = names_find_request(&debt->creditor->names, debt->request);
+		if (binding != NULL && binding->statement == statement)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A batch that met a mishap may be sent again when nobody can tell: it is all here, alone and no
+ * transaction is open, and the client got nothing of it yet. A client that relies on an older
+ * description of the statement must get the error, or it would misread the rows; one that never
+ * had any does not care.
+ */
+static bool may_retry(struct backend *backend, enum mishap mishap, unsigned place)
+{
+	const struct ledger *ledger = &backend->ledger;
+	const struct debt *last = ledger_at(ledger, ledger->len - 1);
+	const struct debt *head = ledger_at(ledger, place);
+
+	if (mishap == MISHAP_NONE || !backend->recording || backend->told || backend->retried ||
+	    backend->status != 'I' || last->kind != DEBT_SYNC || last->creditor == NULL)
+		return false;
+	for (unsigned i = 0; i + 1 < ledger->len; i++) {
+		if (BIT(ledger_at(ledger, i)->kind) & ENDS)
+			return false;
+	}
+	return mishap != MISHAP_OUTDATED || learns_of(ledger, place, head->uses) ||
+	       !names_describe(&last->creditor->names, head->uses);
+}
+
+static struct reply retry(struct backend *backend, enum mishap mishap, const struct debt *head)
+{
+	struct conversation *creditor = head->creditor;
+
+	if (mishap == MISHAP_OUTDATED)
+		names_renew(&creditor->names, head->uses);
+	if (backend_take_back(backend) != OK)
+		return broken();
+	buffer_clear(&backend->held);
+	backend->retried = true;
+	return (struct reply){ .action = REPLY_RETRY, .creditor = creditor };
+}
+
 /* An error of a request of our own making, or one whose error we replace. */
-static struct reply error_for_ours(struct backend *backend, struct debt *head, struct reply reply)
+static struct reply error_for_ours(struct backend *backend, const struct debt *head,
+				   const struct notice_view *view, struct reply reply)
 {
 	if (head->had != NULL) {
 		varset_unref(backend->has);
 		backend->has = varset_ref(head->had);
-		reply.action = head->creditor ? REPLY_REFUSED : REPLY_SWALLOW;
-	} else if (head->fate == FATE_REPLACE && head->creditor != NULL) {
+		if (!reply.fatal && head->creditor != NULL)
+			reply.action = REPLY_REFUSED;
+	} else if (is_expected(head, view) && head->creditor != NULL) {
 		reply.action = REPLY_REPLACE;
 		buffer_append_slice(&backend->own, buffer_slice(head->instead));
 	} else if (head->silent) {
@@ -255,75 +232,96 @@ static struct reply error_for_ours(struct backend *backend, struct debt *head, s
 	return reply;
 }
 
+/* What was sent for a COPY that failed may have come before or after its failure. */
+static void note_failed_copy(struct backend *backend)
+{
+	backend->stray_syncs += backend->copy_syncs;
+	backend->copy_syncs = 0;
+	backend->copy = COPY_NONE;
+}
+
 static struct reply on_error(struct backend *backend, const struct message *message)
 {
 	struct reply reply = { .action = REPLY_FORWARD, .creditor = backend->lent_to };
 	struct notice_view view = { 0 };
 	unsigned place;
 	struct debt *head = real_head(backend, &place);
-	bool outdated;
+	enum mishap mishap = MISHAP_NONE;
 
 	if (message_is_whole(message) && notice_read(message->body, &view) != OK)
 		return broken();
 	reply.fatal = notice_is_fatal(&view);
 	if (head == NULL)
 		return finish(backend, reply, 0);
-	outdated = head->outdated || (head->uses != NULL && is_outdated_plan(&view));
-	if (outdated && !head->outdated)
-		statement_outdate(head->uses);
-	if (outdated && may_retry(backend, place))
-		return retry(backend);
+	if (!reply.fatal)
+		mishap = find_mishap(head, &view);
+	note_mishap(backend, mishap, head);
+	if (may_retry(backend, mishap, place))
+		return retry(backend, mishap, head);
 
 	backend_advance(backend);
+	release_held(backend);
 	head = ledger_head(&backend->ledger);
+	head->answered = true;
 	reply.creditor = head->creditor;
-	if (head->creditor == NULL)
-		reply.action = REPLY_SWALLOW;
-	else if (outdated)
+	if (mishap == MISHAP_OUTDATED && head->creditor != NULL)
 		names_renew(&head->creditor->names, head->uses);
-	reply = error_for_ours(backend, head, reply);
-	backend->copy = COPY_NONE;
-	if ((BIT(head->kind) & ENDS) == 0)
-		skip_to_sync(backend);
+	reply = error_for_ours(backend, head, &view, reply);
+	if (reply.action == REPLY_FORWARD && head->uses != NULL &&
+	    backend_write_renamed(backend, head, message))
+		reply.action = REPLY_REPLACE;
+	note_failed_copy(backend);
+	if ((BIT(head->kind) & ENDS) == 0 && backend_skip_batch(backend) != OK)
+		return broken();
 	return finish(backend, reply, backend->own.len);
 }
 
+/* ---- answers ---- */
+
 /* DISCARD ALL and DEALLOCATE ALL leave no statement, whoever sent them. */
-static void on_tag(struct backend *backend, const struct debt *head, const struct message *message)
+static void on_tag(struct backend *backend, struct debt *head, const struct message *message)
 {
 	struct slice tag;
 
+	head->answered = true;
 	if (backend->copy != COPY_BOTH)
 		backend->copy = COPY_NONE;
+	backend->copy_syncs = 0;
 	if (!message_is_whole(message) || result_read_tag(message->body, &tag) != OK)
 		return;
 	if (!slice_equal(tag, SLICE_LITERAL("DISCARD ALL")) &&
 	    !slice_equal(tag, SLICE_LITERAL("DEALLOCATE ALL")))
 		return;
+	backend->alien_names = backend->prepared_unsure = false;
 	if (backend->prepared != NULL)
 		prepared_set_drop_before(backend->prepared, head->number);
 	if (head->creditor != NULL)
-		names_drop_before(&head->creditor->names, head->number);
+		names_drop_before(&head->creditor->names, head->request);
 }
 
 /*
  * CopyInResponse: Sync and Flush that are under way behind the request are read and ignored by
- * the server as part of the copy, up to its end (copyfrom.c ignores them "for the convenience of
- * client libraries"; PostgreSQL docs, "COPY Operations").
+ * the server as part of the copy, up to its end (CopyGetData ignores them "for the convenience of
+ * client libraries"; PostgreSQL docs, "COPY Operations"). Anything else would end the server's
+ * connection; what it was not sent must not make a difference.
  */
-static void on_copy_in(struct backend *backend)
+static enum result on_copy_in(struct backend *backend)
 {
 	struct ledger *ledger = &backend->ledger;
 	bool sync_left = false;
 
 	backend->copy = COPY_IN;
 	while (ledger->len > 1 && backend->copy == COPY_IN) {
-		enum debt_kind kind = ledger_at(ledger, 1)->kind;
+		const struct debt *next = ledger_at(ledger, 1);
 
-		if (kind != DEBT_SYNC && kind != DEBT_FLUSH && kind != DEBT_COPY_END)
-			break;
-		if (kind == DEBT_COPY_END)
+		if (next->fate == FATE_OWN)
+			return BROKEN;
+		if (next->kind == DEBT_SYNC)
+			backend->copy_syncs++;
+		else if (next->kind == DEBT_COPY_END)
 			backend->copy = COPY_IN_ENDING;
+		else if (next->kind != DEBT_FLUSH)
+			break;
 		ledger_remove(ledger, 1);
 	}
 	for (unsigned i = 0; i < ledger->len; i++)
@@ -331,6 +329,95 @@ static void on_copy_in(struct backend *backend)
 	/* The Sync that was to end the batch is gone; the client sends another after the copy. */
 	if (ledger_head(ledger)->kind == DEBT_EXECUTE && !sync_left)
 		backend->batch_open = true;
+	return OK;
+}
+
+static struct reply on_ready(struct backend *backend, struct reply reply,
+			     const struct message *message, bool is_marker)
+{
+	if (result_read_ready(message->body, &backend->status) != OK)
+		return broken();
+	backend->copy = COPY_NONE;
+	backend->copy_syncs = 0;
+	reply.ready = reply.action == REPLY_FORWARD;
+	reply.turn_over = (reply.ready || is_marker) && backend_is_clean(backend);
+	return reply;
+}
+
+static struct reply note_turn(struct backend *backend, struct reply reply)
+{
+	if (reply.ready) {
+		backend->told = backend->recording = backend->retried = false;
+		buffer_clear(&backend->replay);
+	}
+	return reply;
+}
+
+/*
+ * ParameterStatus: what the server has now, and the client wants from now on. Our own SET says
+ * nothing new to the client but how the server spells the value.
+ */
+static enum result on_parameter(struct backend *backend, const struct message *message,
+				const struct debt *head, struct reply *reply)
+{
+	struct slice name, value;
+	bool changed = true;
+
+	if (result_read_parameter(message->body, &name, &value) != OK ||
+	    backend_note_parameter(backend, name, value) != OK)
+		return BROKEN;
+	if (reply->creditor != NULL &&
+	    conversation_note_parameter(reply->creditor, name, value, &changed) != OK)
+		return BROKEN;
+	if (head != NULL && head->had != NULL && !changed)
+		reply->creditor = NULL;
+	return OK;
+}
+
+/* ParameterStatus, NoticeResponse, NotificationResponse: at any time, no answer to anything. */
+static struct reply on_asynchronous(struct backend *backend, const struct message *message)
+{
+	unsigned place;
+	struct debt *head = real_head(backend, &place);
+	struct reply reply = { .action = REPLY_FORWARD, .creditor = backend->lent_to };
+
+	if (head != NULL && head->creditor == NULL)
+		reply.creditor = NULL;
+	if (message->type == 'N' && head != NULL && head->fate != FATE_FORWARD)
+		reply.creditor = NULL;
+	if (message->type == 'S' && on_parameter(backend, message, head, &reply) != OK)
+		return broken();
+	if (reply.creditor == NULL)
+		reply.action = REPLY_SWALLOW;
+	return reply;
+}
+
+/*
+ * A ReadyForQuery that answers none of the debts: a Sync that was thought to have been read by a
+ * COPY, which had failed before.
+ */
+static bool is_stray_ready(const struct backend *backend, const struct message *message)
+{
+	const struct debt *head = ledger_head(&backend->ledger);
+
+	if (message->type != 'Z' || backend->stray_syncs == 0)
+		return false;
+	return head == NULL || (BIT(head->kind) & ENDS) == 0 ||
+	       (head->kind != DEBT_SYNC && !head->answered);
+}
+
+static struct reply on_stray_ready(struct backend *backend, const struct message *message,
+				   size_t ahead)
+{
+	struct reply reply = { .action = REPLY_FORWARD, .creditor = backend->lent_to };
+
+	if (backend->lent_to == NULL)
+		reply.action = REPLY_SWALLOW;
+	backend->stray_syncs--;
+	if (ledger_is_empty(&backend->ledger))
+		backend->skipping = backend->batch_open = false;
+	reply = on_ready(backend, reply, message, false);
+	return note_turn(backend, finish(backend, reply, ahead));
 }
 
 /* Replaces *set by the set with one more pair. */
@@ -348,73 +435,60 @@ static enum result put(const struct varset **set, struct slice name, struct slic
 /*
  * Our SETs are done. What the server reports for a setting, or went on having because the value
  * meant the same ("ISO" where it has "ISO, MDY"), is how the value is spelled: both sides keep
- * that, so that the difference is not found again with the next client.
+ * that, so that the difference is not found again with the next client. Settings that a server
+ * has taken as they are will be taken by others.
  */
-static enum result adopt_reported(struct backend *backend, const struct debt *debt)
+static enum result end_settings(struct backend *backend, const struct debt *debt)
 {
 	struct slice name, value;
-	unsigned     index = 0;
+	unsigned index = 0;
 
-	while (varset_next(debt->had, &index, &name, &value)) {
-		if (!varset_tracked_by(backend->has, name) ||
-		    slice_equal(varset_value(backend->has, name), value))
+	if (debt->had == NULL || backend->has == debt->had)
+		return OK;
+	varset_prove(debt->wants);
+	while (varset_next(backend->reported, &index, &name, &value)) {
+		if (slice_equal(varset_value(backend->has, name), value))
 			continue;
 		if (put(&backend->has, name, value) != OK ||
 		    (debt->creditor != NULL && put(&debt->creditor->wants, name, value) != OK))
 			return BROKEN;
 	}
+	varset_prove(backend->has);
 	return OK;
 }
 
-static struct reply on_ready(struct backend *backend, struct reply reply,
-			     const struct message *message)
+/* The oldest debt is answered in full by this message. */
+static struct reply on_last(struct backend *backend, const struct message *message,
+			    struct reply reply)
 {
-	if (result_read_ready(message->body, &backend->status) != OK)
+	struct debt *head = ledger_head(&backend->ledger);
+	bool is_marker = head->silent && head->kind == DEBT_SYNC && backend->lent_to != NULL;
+
+	if (end_settings(backend, head) != OK)
 		return broken();
-	backend->copy = COPY_NONE;
-	if (reply.action != REPLY_FORWARD)
-		return reply;
-	reply.ready = true;
-	reply.turn_over = backend_is_clean(backend);
+	backend_settle(backend);
+	backend_advance_flushed(backend);
+	if (message->type == 'Z')
+		reply = on_ready(backend, reply, message, is_marker);
 	return reply;
 }
 
-/* ParameterStatus, NoticeResponse, NotificationResponse: at any time, no answer to anything. */
-static struct reply on_asynchronous(struct backend *backend, const struct message *message)
+/* What the first message of an answer changes; false: the server breaks the protocol. */
+static bool note_answer(struct backend *backend, struct debt *head, const struct message *message)
 {
-	unsigned place;
-	struct debt *head = real_head(backend, &place);
-	struct reply reply = { .action = REPLY_FORWARD, .creditor = backend->lent_to };
-	struct slice name, value;
-	bool changed = true;
-
-	if (head != NULL && head->creditor == NULL)
-		reply.creditor = NULL;
-	if (message->type == 'N' && head != NULL && head->fate != FATE_FORWARD)
-		reply.creditor = NULL;
-	if (message->type == 'S') {
-		if (result_read_parameter(message->body, &name, &value) != OK ||
-		    backend_note_parameter(backend, name, value) != OK)
-			return broken();
-		if (reply.creditor != NULL &&
-		    conversation_note_parameter(reply.creditor, name, value, &changed) != OK)
-			return broken();
-		if (head != NULL && head->had != NULL && varset_tracked_by(head->had, name) &&
-		    put(&head->had, name, value) != OK)
-			return broken();
-		/* Our own SET says nothing new to the client but how the server spells the value. */
-		if (head != NULL && head->had != NULL && !changed)
-			reply.creditor = NULL;
+	/* All that was sent before this request has been answered. */
+	if (message->type != 'Z')
+		backend->stray_syncs = 0;
+	switch (message->type) {
+	case 'C': on_tag(backend, head, message); break;
+	case 'I':
+	case 'V': head->answered = true; break;
+	case 'G': return on_copy_in(backend) == OK;
+	case 'H': backend->copy = COPY_OUT; break;
+	case 'W': backend->copy = COPY_BOTH; break;
+	default: break;
 	}
-	if (reply.creditor == NULL)
-		reply.action = REPLY_SWALLOW;
-	return reply;
-}
-
-/* An extra ReadyForQuery: a Sync that met a COPY which had just failed. */
-static bool is_stray_ready(const struct backend *backend, const struct message *message)
-{
-	return message->type == 'Z' && ledger_is_empty(&backend->ledger) && backend->skipping;
+	return true;
 }
 
 static struct reply on_answer(struct backend *backend, const struct message *message)
@@ -422,45 +496,27 @@ static struct reply on_answer(struct backend *backend, const struct message *mes
 	const struct reply_rule *rule = find_rule(message->type);
 	struct reply reply = { .action = REPLY_FORWARD };
 	struct debt *head;
-	unsigned kind;
 	size_t ahead;
 
 	backend_advance(backend);
+	release_held(backend);
 	ahead = backend->own.len;
+	if (is_stray_ready(backend, message))
+		return on_stray_ready(backend, message, ahead);
 	head = ledger_head(&backend->ledger);
-	if (is_stray_ready(backend, message)) {
-		backend->skipping = backend->batch_open = false;
-		reply.creditor = backend->lent_to;
-		return finish(backend, on_ready(backend, reply, message), ahead);
-	}
-	if (rule == NULL || head == NULL || (rule->belongs & BIT(head->kind)) == 0)
+	if (rule == NULL || head == NULL || (rule->belongs & BIT(head->kind)) == 0 ||
+	    head->fate == FATE_REPLACE || !note_answer(backend, head, message))
 		return broken();
 	reply.creditor = head->creditor;
 	if (head->fate != FATE_FORWARD || head->creditor == NULL)
 		reply.action = REPLY_SWALLOW;
-	kind = BIT(head->kind);
-	switch (message->type) {
-	case 'C': on_tag(backend, head, message); break;
-	case 'G': on_copy_in(backend); break;
-	case 'H': backend->copy = COPY_OUT; break;
-	case 'W': backend->copy = COPY_BOTH; break;
-	default: break;
-	}
-	if (message->type == 'Z' && head->had != NULL &&
-	    adopt_reported(backend, head) != OK)
-		return broken();
-	if (rule->settles & kind) {
-		settle(backend);
-		if (message->type == 'Z')
-			reply = on_ready(backend, reply, message);
-		backend_advance_flushed(backend);
-	}
-	reply = finish(backend, reply, ahead);
-	if (reply.ready) {
-		backend->told = backend->recording = backend->retried = false;
-		backend->replay.len = 0;
-	}
-	return reply;
+	if (message->type == 't' && reply.action == REPLY_FORWARD && hold(backend, message))
+		reply.action = REPLY_SWALLOW;
+	if (rule->settles & BIT(head->kind))
+		reply = on_last(backend, message, reply);
+	if (reply.action == REPLY_BROKEN)
+		return reply;
+	return note_turn(backend, finish(backend, reply, ahead));
 }
 
 struct reply backend_reply(struct backend *backend, const struct message *message)

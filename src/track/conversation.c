@@ -1,6 +1,7 @@
 /*
- * One client's talk: birth and death, which message needs a server, what a lent server must be
- * told first. What each message means is in conversation_request.c. Owned by session.
+ * One client's talk: birth and death, which message needs a server or must wait for it, what a
+ * lent server must be told first. What each message means is in conversation_request.c and
+ * request_statements.c. Owned by session.
  */
 #include "track/conversation.h"
 
@@ -20,7 +21,6 @@ struct conversation *conversation_new(const struct conversation_options *options
 	conversation->store = options->store;
 	conversation->wants = varset_ref(options->wants);
 	conversation->tracks_statements = options->tracks_statements;
-	conversation->statement_mode = options->statement_mode;
 	names_init(&conversation->names);
 	return conversation;
 }
@@ -52,14 +52,31 @@ unsigned conversation_statements(const struct conversation *conversation)
 
 bool conversation_is_pinned(const struct conversation *conversation)
 {
-	return conversation->unnamed_on_server || conversation->names_on_server > 0;
+	return conversation->unnamed_on_server || conversation->names.on_server > 0;
 }
 
-void conversation_set_unnamed(struct conversation *conversation, struct statement *statement)
+void conversation_swap_unnamed(struct conversation *conversation, struct debt *debt,
+			       struct statement *statement)
 {
-	statement_unref(conversation->unnamed);
+	debt->swaps_unnamed = true;
+	debt->unnamed = conversation->unnamed;
+	debt->was_on_server = conversation->unnamed_on_server;
 	conversation->unnamed = statement;
 	conversation->unnamed_on_server = false;
+	conversation->unnamed_request = debt->request;
+}
+
+struct debt *conversation_owe(struct conversation *conversation, struct backend *backend,
+			      enum debt_kind kind, enum debt_fate fate)
+{
+	struct debt *debt = ledger_owe(&backend->ledger, kind);
+
+	if (debt == NULL)
+		return NULL;
+	debt->fate = fate;
+	debt->creditor = conversation;
+	debt->request = ++conversation->requests;
+	return debt;
 }
 
 enum result conversation_note_parameter(struct conversation *conversation, struct slice name,
@@ -99,35 +116,98 @@ bool conversation_needs_server(const struct conversation *conversation,
 	}
 }
 
+/* ---- what must wait ---- */
+
+/* So many requests under way are plenty: more are taken when the server has answered some. */
+#define PLENTY 4096
+
+static uint64_t oldest_request(const struct conversation *conversation,
+			       const struct backend *backend)
+{
+	for (unsigned i = 0; i < backend->ledger.len; i++) {
+		const struct debt *debt = ledger_at(&backend->ledger, i);
+
+		if (debt->creditor == conversation)
+			return debt->request;
+	}
+	return UINT64_MAX;
+}
+
+bool conversation_is_ahead(const struct conversation *conversation, const struct backend *backend)
+{
+	return conversation->last_end >= oldest_request(conversation, backend);
+}
+
+/* True when this request may still be skipped or refused without the next one being skipped. */
+static bool is_open(const struct conversation *conversation, const struct backend *backend,
+		    uint64_t request)
+{
+	return request >= oldest_request(conversation, backend) &&
+	       request <= conversation->last_end;
+}
+
+/*
+ * True when what the message's statement name stands for depends on a batch that has ended but is
+ * not answered. Within one batch there is no doubt: an error skips both or none.
+ */
+static bool has_open_name(const struct conversation *conversation, const struct backend *backend,
+			  const struct message *message)
+{
+	const struct binding *binding;
+	struct slice name;
+
+	if (!statement_name_of(message, &name))
+		return false;
+	if (name.len == 0)
+		return (message->type == 'B' || message->type == 'D') &&
+		       is_open(conversation, backend, conversation->unnamed_request);
+	binding = names_find(&conversation->names, name);
+	return is_open(conversation, backend,
+		       binding ? binding->request : conversation->last_close);
+}
+
 bool conversation_must_wait(const struct conversation *conversation, const struct backend *backend,
 			    const struct message *message)
 {
-	if (!conversation->tracks_statements || backend->doubts == 0)
+	const struct debt *head = ledger_head(&backend->ledger);
+
+	if (head == NULL || message->type == 'X' || backend->copy == COPY_IN)
+		return false;
+	if (backend->unproven || (backend->ledger.len >= PLENTY && !debt_is_ours(head)))
+		return true;
+	if (!conversation->tracks_statements)
 		return false;
 	switch (message->type) {
 	case 'P':
 	case 'B':
 	case 'D':
-	case 'C': return true;
+	case 'C':
+		return backend->doubts > 0 || (conversation_is_ahead(conversation, backend) &&
+					       has_open_name(conversation, backend, message));
 	default: return false;
 	}
 }
+
+/* ---- settings ---- */
 
 /* Writes the SETs as one simple query, so that all of them or none take effect. */
 static enum result write_settings(struct conversation *conversation, struct backend *backend,
 				  struct slice sql, struct buffer *out)
 {
-	struct debt *debt = ledger_owe(&backend->ledger, DEBT_QUERY);
+	struct debt *debt = conversation_owe(conversation, backend, DEBT_QUERY, FATE_SWALLOW);
 
 	if (debt == NULL)
 		return BROKEN;
-	debt->fate = FATE_SWALLOW;
-	debt->creditor = conversation;
 	debt->had = backend->has;
+	debt->wants = varset_ref(conversation->wants);
 	backend->has = varset_ref(conversation->wants);
-	backend_set_unnamed(backend, NULL);
+	backend->unproven = !varset_is_proven(conversation->wants);
+	backend_set_unnamed(backend, NULL, debt->number);
 	query_write_query(out, sql);
-	return out->failed ? BROKEN : OK;
+	if (!out->failed)
+		return OK;
+	backend->half_told = true;
+	return BROKEN;
 }
 
 enum result conversation_align(struct conversation *conversation, struct backend *backend,
@@ -161,7 +241,7 @@ void conversation_replay(struct conversation *conversation, struct backend *back
 	backend->recording = false;
 }
 
-static void write_error(struct buffer *out, const char *sqlstate, const char *message)
+void write_error(struct buffer *out, const char *sqlstate, const char *message)
 {
 	notice_write(out, 'E',
 		     &(struct notice_view){ .severity = SLICE_LITERAL("ERROR"),
@@ -169,29 +249,19 @@ static void write_error(struct buffer *out, const char *sqlstate, const char *me
 					    .message = slice_of(message) });
 }
 
-struct buffer *error_instead(const char *sqlstate, const char *message)
-{
-	struct buffer *out = mem_alloc(sizeof(*out));
-
-	if (out == NULL)
-		return NULL;
-	buffer_init(out);
-	write_error(out, sqlstate, message);
-	if (!out->failed)
-		return out;
-	mem_free(out);
-	return NULL;
-}
-
 bool conversation_cancel_waiting(struct conversation *conversation, const struct message *message,
 				 struct buffer *answer)
 {
+	bool ends_turn = message->type == 'Q' || message->type == 'F' || message->type == 'S';
+
 	if (!conversation_needs_server(conversation, message))
 		return false;
 	write_error(answer, "57014", "canceling statement due to user request");
-	if (message->type == 'Q' || message->type == 'F' || message->type == 'S')
+	if (ends_turn)
 		result_write_ready(answer, 'I');
-	else
-		conversation->cancelled = true;
-	return !answer->failed;
+	/* What the client was not told did not happen. */
+	if (answer->failed)
+		return false;
+	conversation->cancelled = !ends_turn;
+	return true;
 }

@@ -1,6 +1,6 @@
 /*
  * The replies a server still owes: a ring that grows by doubling. It keeps order and ownership;
- * what a reply means for which debt is backend.c's work.
+ * what a reply means for which debt is backend_reply.c's work.
  */
 #include "track/ledger.h"
 
@@ -14,8 +14,8 @@
 #include "track/vars.h"
 
 #define FIRST_CAP 16
-/* A client that never reads its replies must not make us remember requests without end. */
-#define MAX_CAP (1u << 20)
+/* A client that never asks for its replies must not make us remember requests without end. */
+#define MAX_CAP (1u << 17)
 
 void ledger_init(struct ledger *ledger)
 {
@@ -28,6 +28,7 @@ static void release_debt(struct debt *debt)
 	statement_unref(debt->unnamed);
 	statement_unref(debt->uses);
 	varset_unref(debt->had);
+	varset_unref(debt->wants);
 	if (debt->kind == DEBT_CLOSE)
 		binding_free(debt->binding);
 	if (debt->instead != NULL) {

@@ -11,6 +11,14 @@ void names_init(struct names *names)
 	 */
 	map_init(&names->bindings, 0x9e3779b97f4a7c15u);
 	list_init(&names->all);
+	names->on_server = 0;
+}
+
+static void insert(struct names *names, struct binding *binding)
+{
+	list_append(&names->all, &binding->node);
+	if (binding->statement == NULL)
+		names->on_server++;
 }
 
 void names_release(struct names *names)
@@ -25,7 +33,7 @@ struct binding *names_find(const struct names *names, struct slice name)
 }
 
 struct binding *names_add(struct names *names, struct slice name, struct statement *statement,
-			  uint64_t number)
+			  uint64_t request)
 {
 	struct binding *binding = mem_alloc(sizeof(*binding) + name.len);
 
@@ -34,7 +42,7 @@ struct binding *names_add(struct names *names, struct slice name, struct stateme
 	*binding = (struct binding){
 		.statement = statement,
 		.generation = statement ? statement_generation(statement) : 0,
-		.number = number,
+		.request = request,
 		.name_len = (uint32_t)name.len,
 	};
 	if (name.len > 0)
@@ -45,20 +53,32 @@ struct binding *names_add(struct names *names, struct slice name, struct stateme
 	}
 	if (statement != NULL)
 		statement_ref(statement);
-	list_append(&names->all, &binding->node);
+	insert(names, binding);
 	return binding;
 }
 
-struct binding *names_find_number(const struct names *names, uint64_t number)
+struct binding *names_find_request(const struct names *names, uint64_t request)
 {
 	LIST_EACH(&names->all, node)
 	{
 		struct binding *binding = CONTAINER_OF(node, struct binding, node);
 
-		if (binding->number == number)
+		if (binding->request == request)
 			return binding;
 	}
 	return NULL;
+}
+
+bool names_describe(const struct names *names, const struct statement *statement)
+{
+	LIST_EACH(&names->all, node)
+	{
+		const struct binding *binding = CONTAINER_OF(node, struct binding, node);
+
+		if (binding->statement == statement && binding->described)
+			return true;
+	}
+	return false;
 }
 
 void names_renew(struct names *names, const struct statement *statement)
@@ -76,24 +96,29 @@ void names_take(struct names *names, struct binding *binding)
 {
 	map_remove(&names->bindings, binding_name(binding));
 	list_remove(&names->all, &binding->node);
+	if (binding->statement == NULL)
+		names->on_server--;
 }
 
-void names_put_back(struct names *names, struct binding *binding)
+enum result names_put_back(struct names *names, struct binding *binding)
 {
-	if (names_find(names, binding_name(binding)) != NULL ||
-	    map_put(&names->bindings, binding_name(binding), binding) != OK)
-		binding_free(binding);
-	else
-		list_append(&names->all, &binding->node);
+	bool in_use = names_find(names, binding_name(binding)) != NULL;
+
+	if (!in_use && map_put(&names->bindings, binding_name(binding), binding) == OK) {
+		insert(names, binding);
+		return OK;
+	}
+	binding_free(binding);
+	return in_use ? OK : BROKEN;
 }
 
-void names_drop_before(struct names *names, uint64_t number)
+void names_drop_before(struct names *names, uint64_t request)
 {
 	LIST_EACH(&names->all, node)
 	{
 		struct binding *binding = CONTAINER_OF(node, struct binding, node);
 
-		if (binding->number >= number)
+		if (binding->request >= request)
 			continue;
 		names_take(names, binding);
 		binding_free(binding);

@@ -1,6 +1,6 @@
 /*
  * The statements prepared on one server: a map for "is it there" and a list for "which is the
- * oldest". Used by backend.c only.
+ * oldest". Used by request_statements.c and, to undo, by backend_undo.c.
  */
 #include "track/prepared.h"
 
@@ -11,8 +11,7 @@
 struct prepared {
 	struct list_node node; /* in by_use, oldest first */
 	struct statement *statement;
-	uint64_t number;     /* of the debt whose Parse made it */
-	uint32_t generation; /* of the statement when it was made */
+	struct prepared_copy copy;
 };
 
 struct prepared_set {
@@ -59,13 +58,14 @@ unsigned prepared_set_count(const struct prepared_set *set)
 	return set ? set->by_use.len : 0;
 }
 
-bool prepared_set_use(struct prepared_set *set, struct statement *statement, uint32_t *generation)
+bool prepared_set_use(struct prepared_set *set, struct statement *statement,
+		      struct prepared_copy *copy)
 {
 	struct prepared *entry = map_get(&set->by_statement, pointer_key(&statement));
 
 	if (entry == NULL)
 		return false;
-	*generation = entry->generation;
+	*copy = entry->copy;
 	if (list_last(&set->by_use) != &entry->node) {
 		list_remove(&set->by_use, &entry->node);
 		list_append(&set->by_use, &entry->node);
@@ -74,7 +74,7 @@ bool prepared_set_use(struct prepared_set *set, struct statement *statement, uin
 }
 
 enum result prepared_set_add(struct prepared_set *set, struct statement *statement,
-			     uint32_t generation, uint64_t number)
+			     struct prepared_copy copy)
 {
 	struct prepared *entry = map_get(&set->by_statement, pointer_key(&statement));
 
@@ -90,8 +90,7 @@ enum result prepared_set_add(struct prepared_set *set, struct statement *stateme
 		statement_ref(statement);
 		list_append(&set->by_use, &entry->node);
 	}
-	entry->number = number;
-	entry->generation = generation;
+	entry->copy = copy;
 	return OK;
 }
 
@@ -103,6 +102,15 @@ bool prepared_set_remove(struct prepared_set *set, struct statement *statement)
 		return false;
 	forget(set, entry);
 	return true;
+}
+
+void prepared_set_remove_made_by(struct prepared_set *set, struct statement *statement,
+				 uint64_t number)
+{
+	struct prepared *entry = map_get(&set->by_statement, pointer_key(&statement));
+
+	if (entry != NULL && entry->copy.number == number)
+		forget(set, entry);
 }
 
 struct statement *prepared_set_oldest(const struct prepared_set *set)
@@ -118,7 +126,7 @@ void prepared_set_drop_before(struct prepared_set *set, uint64_t number)
 	{
 		struct prepared *entry = CONTAINER_OF(node, struct prepared, node);
 
-		if (entry->number < number)
+		if (entry->copy.number < number)
 			forget(set, entry);
 	}
 }

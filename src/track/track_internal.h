@@ -5,40 +5,116 @@
 #include "track/conversation.h"
 #include "track/names.h"
 
-/* What backend.c must reach in a conversation to undo what the server skipped. */
+/* What backend_*.c must reach in a conversation to undo what the server skipped. */
 struct conversation {
-	void                   *owner;
+	void *owner;
 	struct statement_store *store; /* borrowed */
-	const struct varset    *wants;
-	struct names            names;
-	struct statement       *unnamed; /* a reference; NULL: it has none */
+	const struct varset *wants;
+	struct names names;
+	struct statement *unnamed; /* a reference; NULL: it has none */
 	bool tracks_statements;
-	bool statement_mode;
 	bool unnamed_on_server; /* its unnamed statement is too long to be kept here */
-	bool portal_may_drop;   /* the batch bound a statement that may drop prepared statements */
-	bool cancelled;         /* its waiting batch was cancelled: drop up to Sync */
-	unsigned names_on_server; /* named ones too long to be kept here */
+	uint64_t bound; /* binding.request of the statement bound last */
+	bool portal_may_drop;	/* a portal's statement may drop prepared statements */
+	bool cancelled;		/* its waiting batch was cancelled: drop up to Sync */
+
+	/* Numbers of requests (debt.request): the newest of all, and the newest that ... */
+	uint64_t requests;
+	uint64_t last_end;	  /* ended a batch: Sync, Query, FunctionCall */
+	uint64_t last_close;	  /* took a name away */
+	uint64_t unnamed_request; /* changed its unnamed statement */
 };
 
-/* Takes the reference to statement (may be NULL) as the conversation's unnamed statement. */
-void conversation_set_unnamed(struct conversation *conversation, struct statement *statement);
+/* A debt to this conversation. NULL without memory. */
+struct debt *conversation_owe(struct conversation *conversation, struct backend *backend,
+			      enum debt_kind kind, enum debt_fate fate) MUST_USE;
 
-/* The same for a server. */
-void backend_set_unnamed(struct backend *backend, struct statement *statement);
+/*
+ * True when a batch of the conversation has ended that the server has not answered yet: then
+ * earlier requests may still be skipped or refused without a request made now being skipped.
+ */
+bool conversation_is_ahead(const struct conversation *conversation, const struct backend *backend);
 
-/* A setting the client was reported, or SLICE_NONE for "none of ours to keep". */
+/* The name a message of these types (Parse, Bind, Describe, Close) says; false: no statement's. */
+bool statement_name_of(const struct message *message, struct slice *name);
+
+/* Bind, Describe, Close and Parse of a conversation that tracks statements. */
+struct step request_parse(struct conversation *conversation, struct backend *backend,
+			  const struct message *message);
+struct step request_bind(struct conversation *conversation, struct backend *backend,
+			 const struct message *message);
+struct step request_describe(struct conversation *conversation, struct backend *backend,
+			     const struct message *message);
+struct step request_close(struct conversation *conversation, struct backend *backend,
+			  const struct message *message);
+
+/* The client's unnamed statement becomes statement (taken, may be NULL), undone with debt. */
+void conversation_swap_unnamed(struct conversation *conversation, struct debt *debt,
+			       struct statement *statement);
+
+/* A setting the client was reported; *changed: it is news. */
 enum result conversation_note_parameter(struct conversation *conversation, struct slice name,
-                                        struct slice value, bool *changed) MUST_USE;
+					struct slice value, bool *changed) MUST_USE;
 
-/* An ErrorResponse of ours as a debt's `instead`. NULL without memory. */
-struct buffer *error_instead(const char *sqlstate, const char *message) MUST_USE;
+/* Takes the reference to statement (may be NULL) as the server's unnamed one, set by number. */
+void backend_set_unnamed(struct backend *backend, struct statement *statement, uint64_t number);
 
+/*
+ * True when the request of this number (of the backend's ledger) may still be skipped or refused
+ * without a request made now being skipped.
+ */
+bool backend_is_open(const struct backend *backend, uint64_t number);
+
+/* Drops the oldest debt. */
+void backend_settle(struct backend *backend);
+/* True when the server does not answer this debt: we do, or nobody. */
+bool debt_is_ours(const struct debt *debt);
 /* Pops debts of our own at the head and appends what they owe to backend->own. */
 void backend_advance(struct backend *backend);
 /* The same up to the last Flush, if only debts of our own stand before it. */
 void backend_advance_flushed(struct backend *backend);
+/*
+ * The oldest debt failed: undoes it and all that the server skips with it. BROKEN: without memory
+ * something of the client's was lost.
+ */
+enum result backend_skip_batch(struct backend *backend) MUST_USE;
+/*
+ * Undoes all debts but the newest, a Sync, which nobody is to hear of: they are sent again.
+ * BROKEN as above.
+ */
+enum result backend_take_back(struct backend *backend) MUST_USE;
 
-/* The name no statement has on any server: what asks for it fails. */
-#define NO_SUCH_STATEMENT "pgcarwash_none"
+/*
+ * Appends a Close and a Sync of our own: a CloseComplete proves that all that was sent before it
+ * is answered. BROKEN without memory.
+ */
+enum result backend_write_marker(struct backend *backend, struct buffer *out) MUST_USE;
+
+/* The steps there are; bytes in backend->before go in front. */
+struct step step_forward(void);
+struct step step_drop(void);
+struct step step_end(enum ending ending);
+struct step step_behind_ours(struct backend *backend, struct step step);
+
+/* Appends an ErrorResponse of ours. */
+void write_error(struct buffer *out, const char *sqlstate, const char *message);
+
+/*
+ * What begins the names of statements on servers. No client may reach one of them by its own
+ * choice of names.
+ */
+#define STATEMENT_PREFIX "pgcarwash_"
+/* A statement nobody has, and a text that always fails with this error. */
+#define NO_STATEMENT	 STATEMENT_PREFIX "none"
+#define FAILING_TEXT	 "SELECT pgcarwash_refuses_this"
+#define FAILING_SQLSTATE "42703" /* undefined_column */
+
+/* backend_rename.c */
+/*
+ * Appends the ErrorResponse to backend->own with the client's name for debt->uses in place of
+ * ours; false (nothing appended) when ours is not in it or the client's is not known any more.
+ */
+bool backend_write_renamed(struct backend *backend, const struct debt *debt,
+			   const struct message *message);
 
 #endif

@@ -18,8 +18,8 @@ struct varset_store {
 struct varset {
 	struct varset_store *store;
 	unsigned refs;
-	unsigned count; /* of pairs */
-	size_t len;	/* of packed */
+	bool proven;
+	size_t len; /* of packed */
 	char packed[];
 };
 
@@ -87,7 +87,7 @@ bool varset_tracked_by(const struct varset *set, struct slice name)
 }
 
 /* The set with exactly these packed pairs, a reference given. */
-static const struct varset *intern(struct varset_store *store, struct slice packed, unsigned count)
+static const struct varset *intern(struct varset_store *store, struct slice packed)
 {
 	struct varset *set = map_get(&store->sets, packed);
 
@@ -96,7 +96,7 @@ static const struct varset *intern(struct varset_store *store, struct slice pack
 	set = mem_alloc(sizeof(*set) + packed.len);
 	if (set == NULL)
 		return NULL;
-	*set = (struct varset){ .store = store, .refs = 1, .count = count, .len = packed.len };
+	*set = (struct varset){ .store = store, .refs = 1, .len = packed.len };
 	if (packed.len > 0)
 		memcpy(set->packed, packed.data, packed.len);
 	if (map_put(&store->sets, packed, set) != OK) {
@@ -108,12 +108,12 @@ static const struct varset *intern(struct varset_store *store, struct slice pack
 
 const struct varset *varset_empty(struct varset_store *store)
 {
-	return intern(store, SLICE_LITERAL(""), 0);
+	return intern(store, SLICE_LITERAL(""));
 }
 
 const struct varset *varset_ref(const struct varset *set)
 {
-	/* The reference count is the one part of a set that is not part of its value. */
+	/* The reference count and the proof are no part of a set's value. */
 	((struct varset *)set)->refs++;
 	return set;
 }
@@ -129,6 +129,16 @@ void varset_unref(const struct varset *set)
 		return;
 	map_remove(&mine->store->sets, (struct slice){ mine->packed, mine->len });
 	mem_free(mine);
+}
+
+bool varset_is_proven(const struct varset *set)
+{
+	return set->proven;
+}
+
+void varset_prove(const struct varset *set)
+{
+	((struct varset *)set)->proven = true;
 }
 
 /* Walks packed pairs; *offset = 0 at first. */
@@ -168,7 +178,6 @@ const struct varset *varset_with(const struct varset *set, struct slice name, st
 	const struct varset *result = NULL;
 	struct slice old_name, old_value;
 	size_t offset = 0;
-	unsigned count = 0;
 	bool placed = value.data == NULL;
 
 	while (next_pair(set, &offset, &old_name, &old_value)) {
@@ -177,19 +186,14 @@ const struct varset *varset_with(const struct varset *set, struct slice name, st
 		if (order >= 0 && !placed) {
 			append_pair(&packed, order == 0 ? old_name : name, value);
 			placed = true;
-			count++;
 		}
-		if (order != 0) {
+		if (order != 0)
 			append_pair(&packed, old_name, old_value);
-			count++;
-		}
 	}
-	if (!placed) {
+	if (!placed)
 		append_pair(&packed, name, value);
-		count++;
-	}
 	if (!packed.failed)
-		result = intern(set->store, buffer_slice(&packed), count);
+		result = intern(set->store, buffer_slice(&packed));
 	buffer_release(&packed);
 	return result;
 }
@@ -219,6 +223,33 @@ bool varset_next(const struct varset *set, unsigned *index, struct slice *name, 
 	return false;
 }
 
+static bool is_one_of(struct slice name, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (slice_equal_nocase(name, slice_of(names[i])))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Settings whose values the server spells in its own way, whatever the case of the words that
+ * set them.
+ */
+static bool is_of_words(struct slice name)
+{
+	static const char *const of_words[] = {
+		"client_encoding",
+		"DateStyle",
+		"TimeZone",
+		"IntervalStyle",
+		"standard_conforming_strings",
+		"default_transaction_read_only",
+	};
+
+	return is_one_of(name, of_words, COUNT_OF(of_words));
+}
+
 /*
  * Settings that are lists of quoted identifiers: SET would take the whole value for one
  * identifier, set_config reads it as the configuration file does (PostgreSQL docs, "SET" and
@@ -234,11 +265,7 @@ static bool is_identifier_list(struct slice name)
 		"unix_socket_directories",
 	};
 
-	for (size_t i = 0; i < COUNT_OF(lists); i++) {
-		if (slice_equal_nocase(name, slice_of(lists[i])))
-			return true;
-	}
-	return false;
+	return is_one_of(name, lists, COUNT_OF(lists));
 }
 
 static void append_quoted(struct buffer *sql, struct slice text,
@@ -281,6 +308,11 @@ static void append_set(struct buffer *sql, struct slice name, struct slice value
 	buffer_append_text(sql, ";");
 }
 
+static bool has_value(struct slice name, struct slice now, struct slice value)
+{
+	return is_of_words(name) ? slice_equal_nocase(now, value) : slice_equal(now, value);
+}
+
 unsigned varset_diff(const struct varset *has, const struct varset *wants, struct buffer *sql)
 {
 	struct slice name, value;
@@ -292,7 +324,7 @@ unsigned varset_diff(const struct varset *has, const struct varset *wants, struc
 	while (next_pair(wants, &offset, &name, &value)) {
 		struct slice now = varset_value(has, name);
 
-		if (now.data != NULL && slice_equal_nocase(now, value))
+		if (now.data != NULL && has_value(name, now, value))
 			continue;
 		append_set(sql, name, value);
 		count++;

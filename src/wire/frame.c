@@ -47,6 +47,20 @@ static enum result head_next(struct slice input, const struct message *message, 
 	return AGAIN;
 }
 
+/* What is too long to be collected flows, but not before its beginning is at hand. */
+static enum result whole_next(struct slice input, const struct message *message,
+			      const struct frame_limits *limits, size_t *need)
+{
+	size_t wanted = message->len;
+
+	if (wanted > limits->max_collect)
+		wanted = min_len(limits->max_collect, FRAME_MAX_HEAD);
+	if (input.len - MESSAGE_HEADER_LEN >= wanted)
+		return OK;
+	*need = wanted + MESSAGE_HEADER_LEN;
+	return AGAIN;
+}
+
 enum result frame_next(struct slice input, enum side side, const struct frame_limits *limits,
 		       struct message *message, size_t *need)
 {
@@ -79,10 +93,8 @@ enum result frame_next(struct slice input, enum side side, const struct frame_li
 
 	if (rule->gather == GATHER_HEAD && (message->body.len < len || len > FRAME_MAX_HEAD))
 		return head_next(input, message, need);
-	if (rule->gather == GATHER_WHOLE && message->body.len < len && len <= limits->max_collect) {
-		*need = (size_t)len + MESSAGE_HEADER_LEN;
-		return AGAIN;
-	}
+	if (rule->gather == GATHER_WHOLE)
+		return whole_next(input, message, limits, need);
 	return OK;
 }
 

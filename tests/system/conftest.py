@@ -106,10 +106,11 @@ def rotation():
 @pytest.fixture
 def pooler(request, pg, rotation, folder):
     """Makes a started pooler: pooler(postgres=..., databases=..., users=..., secrets=...,
-    wait=..., warm=..., KEY=VALUE of the main section). All are stopped and checked at the end."""
+    start=..., wait=..., warm=..., KEY=VALUE of the main section). All are stopped and checked at
+    the end."""
     made = request.node.poolers = []
 
-    def make(postgres=None, wait=True, warm=None, **settings):
+    def make(postgres=None, start=True, wait=True, warm=None, **settings):
         server = postgres or pg
         if harness.KIND == "direct":
             made.append(harness.Direct(server))
@@ -118,6 +119,8 @@ def pooler(request, pg, rotation, folder):
             settings = {"server_round_robin": 1, "min_pool_size": 4, **settings}
         one = harness.Pooler(server, folder, **settings)
         made.append(one)
+        if not start:
+            return one
         one.start(wait)
         if warm or (warm is None and rotation and "app" in one.databases
                     and one.settings["auth_type"] == "trust"):
@@ -163,4 +166,7 @@ def pytest_sessionfinish(session):
 def pytest_unconfigure(config):
     counts = getattr(config, "counts", None)
     if counts:
-        print("%d passed, %d failed, %d skipped" % counts)
+        passed, failed, skipped = counts
+        if skipped:
+            print(f"{skipped} skipped")
+        print(f"{passed} passed, {failed} failed")

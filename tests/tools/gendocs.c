@@ -4,74 +4,9 @@
  * tests/check_tables.sh compares. What is prose here is only what is not about one key.
  */
 
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-
 #include "base/buffer.h"
 #include "conf/option.h"
-
-static FILE *create(const char *folder, const char *name)
-{
-	char path[4096];
-	FILE *out;
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	out = fopen(path, "w");
-	if (!out) {
-		perror(path);
-		exit(1);
-	}
-	return out;
-}
-
-static void finish(FILE *out)
-{
-	if (ferror(out) || fclose(out) != 0) {
-		perror("gendocs");
-		exit(1);
-	}
-}
-
-/* Writes len bytes; where escape is set, so that Markdown takes them as they are. */
-static size_t write_word(FILE *out, const char *word, size_t len, bool escape)
-{
-	size_t written = len;
-
-	for (size_t i = 0; i < len; i++) {
-		if (escape && strchr("*<", word[i])) {
-			fputc('\\', out);
-			written++;
-		}
-		fputc(word[i], out);
-	}
-	return written;
-}
-
-/* Writes text in lines of about 92 columns, each behind head. */
-static void wrap(FILE *out, const char *head, const char *text, bool escape)
-{
-	size_t column = 0;
-
-	while (*text) {
-		size_t len = strcspn(text, " ");
-
-		if (column > 0 && column + 1 + len > 92) {
-			fputc('\n', out);
-			column = 0;
-		}
-		if (column == 0)
-			column = (size_t)fprintf(out, "%s", head);
-		else
-			column += (size_t)fprintf(out, " ");
-		column += write_word(out, text, len, escape);
-		text += len;
-		text += strspn(text, " ");
-	}
-	fputc('\n', out);
-}
+#include "docs.h"
 
 /* ---- what is known of one row ---- */
 
@@ -312,16 +247,12 @@ static void write_example(FILE *out)
 
 int main(int count, char **arguments)
 {
-	char docs[4096];
 	FILE *out;
 
 	if (count != 2) {
 		fprintf(stderr, "usage: gendocs FOLDER\n");
 		return 1;
 	}
-	/* there already, or create() will say what is wrong */
-	snprintf(docs, sizeof(docs), "%s/docs", arguments[1]);
-	(void)mkdir(docs, 0777);
 	out = create(arguments[1], "docs/CONFIG.md");
 	write_manual(out);
 	finish(out);

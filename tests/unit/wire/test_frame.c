@@ -214,11 +214,28 @@ TEST(over_the_collect_limit_a_whole_one_flows)
 	CHECK_INT_EQ(next_of(BYTES("Q\0\0\0\x0dselect 1"), SIDE_CLIENT, &limits, &message), AGAIN);
 	for (size_t len = MESSAGE_HEADER_LEN; len <= query.len; len++) {
 		struct slice part = { query.data, len };
+		bool begun = len >= MESSAGE_HEADER_LEN + limits.max_collect;
 
-		CHECK_INT_EQ(next_of(part, SIDE_CLIENT, &limits, &message), OK);
+		CHECK_INT_EQ(next_of(part, SIDE_CLIENT, &limits, &message), begun ? OK : AGAIN);
 		CHECK_INT_EQ(message.len, 10);
 		CHECK_INT_EQ(message.body.len, len - MESSAGE_HEADER_LEN);
 	}
+}
+
+TEST(of_a_long_one_the_first_bytes_are_enough)
+{
+	struct frame_limits limits = { .max_packet = INT32_MAX, .max_collect = 1 << 20 };
+	static char parse[MESSAGE_HEADER_LEN + FRAME_MAX_HEAD] = "P\x7f\0\0\0";
+	struct message message;
+
+	CHECK_INT_EQ(next_of((struct slice){ parse, MESSAGE_HEADER_LEN }, SIDE_CLIENT, &limits,
+			     &message),
+		     AGAIN);
+	CHECK_UINT_EQ(need, sizeof(parse));
+	CHECK_INT_EQ(next_of((struct slice){ parse, sizeof(parse) }, SIDE_CLIENT, &limits,
+			     &message),
+		     OK);
+	CHECK(!message_is_whole(&message));
 }
 
 TEST(bind_needs_its_two_names)

@@ -1,0 +1,185 @@
+/* DISCARD ALL and DEALLOCATE ALL, whose effect on names is known when the server has answered. */
+#include "talk.h"
+
+TALK(discard_all_drops_names_and_copies)
+{
+	SENDS(0, "Pa=one Pb=two S");
+	SAYS(0, "1 1 ZI");
+	SENDS(0, "Q=DISCARD_ALL");
+	CHECK_INT_EQ(conversation_statements(self->clients[0]), 2);
+	SAYS(0, "C=DISCARD.ALL");
+	CHECK_INT_EQ(conversation_statements(self->clients[0]), 0);
+	CHECK_UINT_EQ(statement_store_count(self->statements), 0);
+	SAYS(0, "ZI");
+	AT_CLIENT(0, "1 1 ZI C=DISCARD.ALL ZI");
+	SENDS(0, "Ba S");
+	AT_SERVER(0, "P#1=one P#2=two S Q=DISCARD_ALL Ba S");
+}
+
+TALK(names_given_on_another_server_are_dropped_too)
+{
+	SENDS(0, "Pa=one S Pb=two S Pc=three S");
+	SAYS(0, "1 ZI 1 ZI 1 ZI");
+	GIVES_BACK(0);
+	LEND(0, 1);
+	SENDS(0, "Q=DISCARD_ALL");
+	SAYS(1, "C=DISCARD.ALL ZI");
+	CHECK_INT_EQ(conversation_statements(self->clients[0]), 0);
+	GIVES_BACK(0);
+	/* The first server still has its copies. */
+	LEND(1, 0);
+	SENDS(1, "Pz=one S");
+	AT_SERVER(0, "P#1=one S P#2=two S P#3=three S S");
+}
+
+TALK(another_clients_names_stay)
+{
+	SENDS(0, "Pa=one S");
+	SAYS(0, "1 ZI");
+	GIVES_BACK(0);
+	LEND(1, 0);
+	SENDS(1, "Q=DEALLOCATE_ALL");
+	SAYS(0, "C=DEALLOCATE.ALL ZI");
+	GIVES_BACK(1);
+	LEND(0, 0);
+	SENDS(0, "Ba S");
+	AT_SERVER(0, "P#1=one S Q=DEALLOCATE_ALL P#1=one B#1 S");
+	SAYS(0, "1 2 ZI");
+	AT_CLIENT(0, "1 ZI 2 ZI");
+}
+
+TALK(one_that_fails_drops_nothing)
+{
+	SENDS(0, "Pa=one S");
+	SAYS(0, "1 ZI");
+	SENDS(0, "Q=DISCARD_ALL");
+	SAYS(0, "E=25001 ZT");
+	SENDS(0, "Ba S");
+	CHECK(!self->waits);
+	AT_SERVER(0, "P#1=one S Q=DISCARD_ALL B#1 S");
+}
+
+TALK(deallocate_of_one_drops_none_of_ours)
+{
+	SENDS(0, "Pa=one S");
+	SAYS(0, "1 ZI");
+	SENDS(0, "Q=DEALLOCATE_x");
+	SAYS(0, "C=DEALLOCATE ZI");
+	CHECK_INT_EQ(conversation_statements(self->clients[0]), 1);
+}
+
+TALK(what_names_statements_waits_for_it)
+{
+	SENDS(0, "Pa=one S");
+	SAYS(0, "1 ZI");
+	SENDS(0, "Q=x;DEALLOCATE_ALL");
+	WAITS(0, "Ba");
+	WAITS(0, "Pb=one");
+	WAITS(0, "Ds=a");
+	WAITS(0, "Cs=a");
+	SENDS(0, "S Q=y E S");
+	CHECK(!self->waits);
+	SAYS(0, "C=X C=DEALLOCATE.ALL");
+	WAITS(0, "Pb=one");
+	SAYS(0, "ZI");
+	SENDS(0, "Pb=one");
+	CHECK(!self->waits);
+}
+
+TALK(executed_by_extended_query)
+{
+	SENDS(0, "Pa=one S");
+	SAYS(0, "1 ZI");
+	SENDS(0, "P=DEALLOCATE_ALL B");
+	SENDS(0, "Ds=a");
+	CHECK(!self->waits);
+	SENDS(0, "E");
+	WAITS(0, "Ba");
+	SAYS(0, "1 2 t T C=DEALLOCATE.ALL");
+	SENDS(0, "Ba E S");
+	CHECK(!self->waits);
+	AT_SERVER(0, "P#1=one S P=DEALLOCATE_ALL B Ds=#1 E Ba E S");
+}
+
+TALK(prepared_under_a_name)
+{
+	SENDS(0, "Pa=one Pd=DISCARD_ALL S");
+	SAYS(0, "1 1 ZI");
+	SENDS(0, "Bd E");
+	WAITS(0, "Pb=two");
+	SAYS(0, "2 E=25001");
+	SENDS(0, "Pb=two S");
+	CHECK(!self->waits);
+	SAYS(0, "ZI");
+	CHECK_INT_EQ(conversation_statements(self->clients[0]), 2);
+	SENDS(0, "Bd E S");
+	SAYS(0, "2 C=DISCARD.ALL ZI");
+	CHECK_INT_EQ(conversation_statements(self->clients[0]), 0);
+}
+
+/* The portal outlives its batch in a transaction, so what it may do is still to be waited for. */
+TALK(a_portal_executed_in_a_later_batch)
+{
+	SENDS(0, "Q=BEGIN P=DEALLOCATE_ALL Bp/ S");
+	SAYS(0, "C=BEGIN ZT 1 2 ZT");
+	SENDS(0, "Ep");
+	WAITS(0, "Pa=one");
+	SAYS(0, "C=DEALLOCATE.ALL");
+	SENDS(0, "S Q=COMMIT");
+	SAYS(0, "ZT C=COMMIT ZI");
+	SENDS(0, "P=one B E");
+	SENDS(0, "Pa=one");
+	CHECK(!self->waits);
+}
+
+TALK(skipped_it_is_not_waited_for)
+{
+	SENDS(0, "P=DISCARD_ALL Bnone B E S");
+	SAYS(0, "1 E=26000");
+	SENDS(0, "Pa=one");
+	CHECK(!self->waits);
+}
+
+TALK(a_long_query_may_hold_one)
+{
+	struct message message = { .type = 'Q', .len = 100, .body = SLICE_LITERAL("select") };
+
+	(void)conversation_request(self->clients[0], &self->servers[0], &message);
+	WAITS(0, "Pa=one");
+	SAYS(0, "C=SELECT ZI");
+	SENDS(0, "Pa=one");
+	CHECK(!self->waits);
+}
+
+TALK(our_own_reset_query_drops_copies_only)
+{
+	struct buffer out = BUFFER_EMPTY;
+
+	SENDS(0, "Pa=one S");
+	SAYS(0, "1 ZI");
+	GIVES_BACK(0);
+	CHECK(backend_write_query(&self->servers[0], SLICE_LITERAL("DISCARD_ALL"), &out) == OK);
+	buffer_release(&out);
+	SAYS(0, "S=TimeZone/GMT N C=DISCARD.ALL ZI");
+	CHECK(!backend_own_query_failed(&self->servers[0]));
+	AT_CLIENT(0, "1 ZI");
+	IS_CLEAN(0);
+	CHECK_INT_EQ(conversation_statements(self->clients[0]), 1);
+	LEND(0, 0);
+	SAYS(0, "C=RESET ZI");
+	SENDS(0, "Ba S");
+	AT_SERVER(0, "P#1=one S Q=RESET.\"TimeZone\"; P#1=one B#1 S");
+}
+
+TALK(our_own_query_that_fails)
+{
+	struct buffer out = BUFFER_EMPTY;
+
+	talk_give_back(self, 0);
+	CHECK(backend_write_query(&self->servers[0], SLICE_LITERAL("check"), &out) == OK);
+	buffer_release(&out);
+	SAYS(0, "T D E=42601 ZI");
+	CHECK(backend_own_query_failed(&self->servers[0]));
+	CHECK(!backend_own_query_failed(&self->servers[0]));
+	IS_CLEAN(0);
+}
