@@ -297,8 +297,8 @@ static struct due next_due(const struct session *session)
 		sooner(&due, session->waiter.since, settings->query_timeout,
 		       END_QUERY_TIMEOUT_WAITING);
 		if (!session->told_of_wait)
-			sooner(&due, session->waiter.since, span_seconds(settings->query_wait_notify),
-			       END_NONE);
+			sooner(&due, session->waiter.since,
+			       span_seconds(settings->query_wait_notify), END_NONE);
 		break;
 	case SESSION_WORKING: due_while_working(session, user, &due); break;
 	case SESSION_SERVED:
@@ -327,15 +327,15 @@ void session_watch_deadline(struct session *session)
 /* Nothing is owed to a client that waits: a notice is never between the parts of a reply. */
 static void tell_of_wait(struct session *session)
 {
+	const struct notice_view notice = {
+		.severity = SLICE_LITERAL("NOTICE"),
+		.sqlstate = SLICE_LITERAL("00000"),
+		.message = SLICE_LITERAL("no server connection is free, the query waits"),
+	};
 	struct buffer out = BUFFER_EMPTY;
 
 	session->told_of_wait = true;
-	notice_write(&out, 'N',
-	             &(struct notice_view){
-			     .severity = SLICE_LITERAL("NOTICE"),
-			     .sqlstate = SLICE_LITERAL("00000"),
-			     .message = SLICE_LITERAL("no server connection is free, the query waits"),
-		     });
+	notice_write(&out, 'N', &notice);
 	session_write(session, buffer_slice(&out));
 	buffer_release(&out);
 }
