@@ -54,6 +54,8 @@ void session_enter(struct session *session, enum session_state state)
 	else if (session->state == SESSION_SERVED)
 		session->roster->served--;
 	session->state = state;
+	if (state == SESSION_WAITING)
+		session->told_of_wait = false;
 	if (state == SESSION_IDLE && session->watched)
 		session->idle_since = loop_now(session->roster->loop);
 	if (state == SESSION_WAITING || session->watched)
@@ -242,7 +244,7 @@ void session_find_timeouts(struct session *session)
 
 struct due {
 	struct moment at;
-	enum ending   why;
+	enum ending   why; /* END_NONE: not to end, but to be told of its wait */
 };
 
 static void sooner(struct due *due, struct moment since, struct span timeout, enum ending why)
@@ -297,6 +299,9 @@ static struct due next_due(const struct session *session)
 		       END_QUERY_WAIT_TIMEOUT);
 		sooner(&due, session->waiter.since, settings->query_timeout,
 		       END_QUERY_TIMEOUT_WAITING);
+		if (!session->told_of_wait)
+			sooner(&due, session->waiter.since,
+			       span_seconds(settings->query_wait_notify), END_NONE);
 		break;
 	case SESSION_WORKING: due_while_working(session, user, &due); break;
 	case SESSION_SERVED:
@@ -322,6 +327,22 @@ void session_watch_deadline(struct session *session)
 		timer_arm(&session->deadline, due.at);
 }
 
+/* Nothing is owed to a client that waits: a notice is never between the parts of a reply. */
+static void tell_of_wait(struct session *session)
+{
+	const struct notice_view notice = {
+		.severity = SLICE_LITERAL("NOTICE"),
+		.sqlstate = SLICE_LITERAL("00000"),
+		.message = SLICE_LITERAL("no server connection is free, the query waits"),
+	};
+	struct buffer out = BUFFER_EMPTY;
+
+	session->told_of_wait = true;
+	notice_write(&out, 'N', &notice);
+	session_write(session, buffer_slice(&out));
+	buffer_release(&out);
+}
+
 void session_on_deadline(void *ctx)
 {
 	struct session *session = ctx;
@@ -333,5 +354,10 @@ void session_on_deadline(void *ctx)
 		timer_arm(&session->deadline, due.at);
 		return;
 	}
-	session_end(session, due.why, NULL);
+	if (due.why != END_NONE) {
+		session_end(session, due.why, NULL);
+		return;
+	}
+	tell_of_wait(session);
+	session_watch_deadline(session);
 }

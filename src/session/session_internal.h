@@ -53,6 +53,7 @@ struct session {
 	struct cancel       *cancel;       /* what this connection came for, if a CancelRequest */
 	uint8_t              key[8];       /* pid and secret of its cancel key */
 	bool                 has_key;
+	bool                 told_of_wait; /* query_wait_notify, of the wait under way */
 	bool                 told;         /* the client got its last error already */
 
 	/* the message under way from the client */
