@@ -75,7 +75,8 @@ const char *session_prefix(const struct session *session)
 		port = address_is_unix(peer) ? session->roster->settings->listen_port
 		                             : address_port(peer);
 	}
-	snprintf(text, sizeof(text), strchr(host, ':') ? "C-%p: %s/%s@[%s]:%d" : "C-%p: %s/%s@%s:%d",
+	snprintf(text, sizeof(text),
+	         strchr(host, ':') ? "C-%p: %s/%s@[%s]:%d" : "C-%p: %s/%s@%s:%d",
 	         (const void *)session, session->dbname ? session->dbname : "(nodb)",
 	         session->user ? session->user : "(nouser)", host, port);
 	return text;
@@ -284,7 +285,8 @@ static struct due next_due(const struct session *session)
 	case SESSION_GREETING:
 	case SESSION_PROVING:
 		sooner(&due, session->connected, settings->client_login_timeout,
-		       list_has(&session->waiter.node) ? END_LOGIN_TIMEOUT_SERVER : END_LOGIN_TIMEOUT);
+		       list_has(&session->waiter.node) ? END_LOGIN_TIMEOUT_SERVER
+		                                       : END_LOGIN_TIMEOUT);
 		break;
 	case SESSION_IDLE:
 		sooner(&due, session->idle_since, effective_client_idle_timeout(settings, user),
@@ -292,7 +294,8 @@ static struct due next_due(const struct session *session)
 		break;
 	case SESSION_WAITING:
 		sooner(&due, session->waiter.since,
-		       effective_query_wait_timeout(settings, database_settings(session->database), user),
+		       effective_query_wait_timeout(settings, database_settings(session->database),
+		                                    user),
 		       END_QUERY_WAIT_TIMEOUT);
 		sooner(&due, session->waiter.since, settings->query_timeout,
 		       END_QUERY_TIMEOUT_WAITING);

@@ -38,7 +38,7 @@ struct session {
 	struct stream       *stream;
 	struct conversation *conversation; /* NULL before login and at a service */
 	struct pool         *pool;         /* attached; NULL before login and at a service */
-	struct database     *database;     /* counted in it; NULL before it is known, at a service */
+	struct database     *database;     /* counted in it; NULL before it is known */
 	struct server       *server;       /* lent; NULL = none */
 	struct waiter        waiter;
 	struct login        *login;        /* while logging in */
