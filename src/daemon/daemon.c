@@ -19,6 +19,7 @@
 #include "base/random.h"
 #include "conf/load.h"
 #include "daemon/daemon_internal.h"
+#include "daemon/differences.h"
 #include "daemon/process.h"
 #include "daemon/systemd.h"
 #include "net/loop.h"
@@ -350,6 +351,8 @@ int daemon_check(const char *file)
 		fprintf(stderr, "%zu more complaints are not shown\n", complaints.dropped);
 	if (settings)
 		printf("%s: configuration is valid\n", file);
+	if (settings && settings_is_pgbouncers(settings))
+		differences_print(settings, stdout);
 	complaints_release(&complaints);
 	settings_unref(settings);
 	return settings ? EXIT_SUCCESS : EXIT_FAILURE;

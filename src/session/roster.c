@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "conf/effective.h"
 #include "net/listener.h"
 #include "pool/pools.h"
 #include "session_internal.h"
@@ -44,7 +45,7 @@ static void take_settings(struct roster *roster, const struct settings *settings
 		.out_high = OUT_HIGH,
 		.out_low = OUT_LOW,
 		.in_max = MAX_COLLECT + READ_SIZE,
-		.turn_reads = 4,
+		.turn_reads = effective_turn_reads(settings),
 	};
 }
 
