@@ -19,6 +19,7 @@
 #include "base/random.h"
 #include "conf/load.h"
 #include "daemon/daemon_internal.h"
+#include "daemon/differences.h"
 #include "daemon/process.h"
 #include "daemon/systemd.h"
 #include "net/loop.h"
@@ -61,8 +62,8 @@ void daemon_leave(struct daemon *daemon, enum leaving leaving)
 		return;
 	}
 	daemon->leaving = leaving;
-	systemd_stopping(leaving == LEAVING_FOR_SERVERS ? "Waiting for servers to be released" :
-							  "Waiting for clients to leave");
+	systemd_stopping(leaving == LEAVING_FOR_SERVERS ? "Waiting for servers to be released"
+							: "Waiting for clients to leave");
 	listeners_close_tcp(&daemon->listeners);
 	steering_shut_down(admin_steering(daemon->admin));
 	roster_shut_down(daemon->roster);
@@ -278,6 +279,7 @@ static enum result become_a_daemon(struct daemon *daemon)
 	if (arguments->background && process_go_to_background() != OK)
 		return BROKEN;
 	daemon->in_background = arguments->background;
+	process_set_name(settings->job_name);
 	process_raise_limits(settings);
 	return OK;
 }
@@ -349,6 +351,8 @@ int daemon_check(const char *file)
 		fprintf(stderr, "%zu more complaints are not shown\n", complaints.dropped);
 	if (settings)
 		printf("%s: configuration is valid\n", file);
+	if (settings && settings_is_pgbouncers(settings))
+		differences_print(settings, stdout);
 	complaints_release(&complaints);
 	settings_unref(settings);
 	return settings ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -356,6 +360,6 @@ int daemon_check(const char *file)
 
 void daemon_print_version(FILE *out)
 {
-	fprintf(out, "%s\nlibevent %s\nadns: evdns\ntls: %s\nsystemd: yes\n", PRODUCT, event_get_version(),
-		OpenSSL_version(OPENSSL_VERSION));
+	fprintf(out, "%s\nlibevent %s\nadns: evdns\ntls: %s\nsystemd: yes\n", PRODUCT,
+		event_get_version(), OpenSSL_version(OPENSSL_VERSION));
 }

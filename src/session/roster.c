@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "conf/effective.h"
 #include "net/listener.h"
 #include "pool/pools.h"
 #include "session_internal.h"
@@ -44,7 +45,7 @@ static void take_settings(struct roster *roster, const struct settings *settings
 		.out_high = OUT_HIGH,
 		.out_low = OUT_LOW,
 		.in_max = MAX_COLLECT + READ_SIZE,
-		.turn_reads = 4,
+		.turn_reads = effective_turn_reads(settings),
 	};
 }
 
@@ -148,7 +149,8 @@ void roster_accept(struct roster *roster, int fd, const struct address *peer)
 	}
 	if (!address_is_unix(peer))
 		socket_tune(fd, &options);
-	session->stream = stream_new(roster->loop, fd, &roster->stream_limits, &login_events, session);
+	session->stream =
+		stream_new(roster->loop, fd, &roster->stream_limits, &login_events, session);
 	if (session->stream == NULL) {
 		mem_free(session);
 		mem_free(login);
@@ -189,7 +191,8 @@ void roster_end_database(struct roster *roster, const struct database *database,
 	{
 		struct session *session = CONTAINER_OF(node, struct session, node);
 
-		if (session->database != NULL && (database == NULL || session->database == database))
+		if (session->database != NULL &&
+		    (database == NULL || session->database == database))
 			session_end(session, why, NULL);
 	}
 }
