@@ -1,6 +1,7 @@
+/* sql/scan: which texts are DEALLOCATE of one name. */
 #include "sql/scan.h"
 
-#include "../test.h"
+#include "test.h"
 
 static void expect(const char *text, const char *name)
 {
