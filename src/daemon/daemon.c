@@ -61,8 +61,8 @@ void daemon_leave(struct daemon *daemon, enum leaving leaving)
 		return;
 	}
 	daemon->leaving = leaving;
-	systemd_stopping(leaving == LEAVING_FOR_SERVERS ? "Waiting for servers to be released" :
-							  "Waiting for clients to leave");
+	systemd_stopping(leaving == LEAVING_FOR_SERVERS ? "Waiting for servers to be released"
+							: "Waiting for clients to leave");
 	listeners_close_tcp(&daemon->listeners);
 	steering_shut_down(admin_steering(daemon->admin));
 	roster_shut_down(daemon->roster);
@@ -281,6 +281,7 @@ static enum result become_a_daemon(struct daemon *daemon)
 	if (arguments->background && process_go_to_background() != OK)
 		return BROKEN;
 	daemon->in_background = arguments->background;
+	process_set_name(settings->job_name);
 	process_raise_limits(settings);
 	return OK;
 }
@@ -386,6 +387,6 @@ int daemon_check(const char *file)
 
 void daemon_print_version(FILE *out)
 {
-	fprintf(out, "%s\nlibevent %s\nadns: evdns\ntls: %s\nsystemd: yes\n", PRODUCT, event_get_version(),
-		OpenSSL_version(OPENSSL_VERSION));
+	fprintf(out, "%s\nlibevent %s\nadns: evdns\ntls: %s\nsystemd: yes\n", PRODUCT,
+		event_get_version(), OpenSSL_version(OPENSSL_VERSION));
 }

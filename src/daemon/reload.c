@@ -11,6 +11,7 @@
 #include "conf/load.h"
 #include "daemon/daemon_internal.h"
 #include "daemon/systemd.h"
+#include "net/resolve.h"
 #include "pool/pools.h"
 #include "session/roster.h"
 
@@ -100,6 +101,7 @@ static enum result apply(struct daemon *daemon, const struct settings *next, str
 	roster_set_tls(daemon->roster, tls.side[TLS_WITH_CLIENTS]);
 	admin_reload(daemon->admin, next);
 	listeners_tune(&daemon->listeners, next);
+	resolver_tune(daemon->resolver, next->dns_max_ttl, next->dns_nxdomain_ttl);
 	settings_unref(old);
 	return OK;
 }

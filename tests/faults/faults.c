@@ -97,7 +97,7 @@ static void judge(struct round *round)
 /* Somebody new comes when all is over: the daemon goes on. */
 static void serve_newcomer(struct round *round)
 {
-	static const char script[] = "login user=carol database=db\n"
+	static const char script[] = "login user=alice database=db\n"
 	                             "> Q(SELECT me)\n"
 	                             "< T D(me) C(SELECT) Z(I)\n"
 	                             "> P(s|SELECT $1) B(|s|too) E(|0) S\n"

@@ -35,5 +35,16 @@ const struct scenario scenarios_login[] = {
 	  SET_UP(.databases = "db = : connect_query='SET statement_timeout=7'"),
 	  PLAYED_BY("a", "arm\n" LOGIN
 	                 "> Q(SHOW statement_timeout)\n< T D(7) C(SHOW) Z(I)\n") },
+	{ .name = "three come at once",
+	  PLAYED_BY("a", "arm\n" LOGIN QUERY, "b", LOGIN QUERY,
+	            "c", "wait 600\nlogin user=bob database=db\n" QUERY,
+	            "d", "wait 300\n" LOGIN QUERY) },
+	{ .name = "the keys of a client open the server",
+	  SET_UP(.settings = "auth_type = scram-sha-256", .login = POSTGRES_SCRAM,
+	         .verifiers = true),
+	  PLAYED_BY("a", "arm\n" LOGIN QUERY) },
+	{ .name = "a server that knows another password",
+	  SET_UP(.databases = "db = :\nbad = : password=wrong user=alice", .login = POSTGRES_SCRAM),
+	  PLAYED_BY("a", "arm\nstart user=alice database=bad\n< E(FATAL 28P01)\neof\n") },
 	{ .name = NULL },
 };

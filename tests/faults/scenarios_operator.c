@@ -94,7 +94,7 @@ const struct scenario scenarios_operator[] = {
 	                       "> Q(STORE 1)\n< C(STORE) Z(T)\n> Q(RECALL)\n"
 	                       "< T D(1) C(RECALL) Z(T)\n> Q(COMMIT)\n< C(COMMIT) Z(I)\n" ASKS_2,
 	            "o", "await a\narm\ndo change\nmark o\n" ALICE ASKS_2) },
-	{ .name = "a database is removed", SET_UP(OPERATED), .victims = 2,
+	{ .name = "a database is removed", SET_UP(OPERATED),
 	  PLAYED_BY("a", ALICE ASKS_1 "mark a\nawait o\n> Q(SELECT 1)\n< E(FATAL 08P01)\neof\n",
 	            "o", "await a\narm\ndo drop\nmark o\nwait 1000\ndo bring\n" ALICE ASKS_2) },
 	{ .name = "pause and resume", SET_UP(OPERATED, .settings = "default_pool_size = 1"),
@@ -110,7 +110,7 @@ const struct scenario scenarios_operator[] = {
 	  PLAYED_BY("a", ALICE "> Q(BEGIN)\n< C(BEGIN) Z(T)\nmark a\nawait o\n"
 	                       "> Q(COMMIT)\n< C(COMMIT) Z(I)\n" ASKS_2,
 	            "o", ALICE "await a\narm\ndo reconnect\nmark o\n" ASKS_1) },
-	{ .name = "kill", SET_UP(OPERATED), .victims = 2,
+	{ .name = "kill", SET_UP(OPERATED),
 	  PLAYED_BY("a", ALICE "> Q(BEGIN)\n< C(BEGIN) Z(T)\nmark a\nawait o\n"
 	                       "< E(FATAL 08P01)\neof\n",
 	            "o", "await a\narm\ndo kill\nmark o\nwait 100\ndo resume\n") },

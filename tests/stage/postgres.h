@@ -62,6 +62,8 @@ void postgres_release(struct postgres *postgres);
 bool postgres_step(struct postgres *postgres);
 /* Closes all connections at once, as a crash does. */
 void postgres_kick(struct postgres *postgres);
+/* The SCRAM verifier by which it knows its password, as pg_authid has it. */
+void postgres_verifier(const struct postgres *postgres, struct buffer *out);
 /* Nobody listens any more, or again. */
 void postgres_stop_listening(struct postgres *postgres);
 void postgres_listen_again(struct postgres *postgres);

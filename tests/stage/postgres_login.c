@@ -73,6 +73,15 @@ static const struct scram_keys *server_keys(const char *password)
 	return &keys;
 }
 
+void postgres_verifier(const struct postgres *postgres, struct buffer *out)
+{
+	struct scram_verifier verifier;
+
+	if (scram_verifier_from_keys(&verifier, server_keys(postgres->password)) != OK)
+		abort();
+	scram_verifier_format(&verifier, out);
+}
+
 static void scram_first(struct postgres_connection *connection, struct slice body)
 {
 	const uint8_t         nonce[SCRAM_NONCE_LEN] = "nonce of a srvr";
@@ -83,7 +92,8 @@ static void scram_first(struct postgres_connection *connection, struct slice bod
 	if (scram_verifier_from_keys(&verifier, server_keys(connection->postgres->password)) != OK)
 		abort();
 	connection->scram =
-		scram_server_new(&verifier, (struct scram_channel){ SCRAM_BINDING_NONE, SLICE_NONE });
+		scram_server_new(&verifier,
+		                 (struct scram_channel){ SCRAM_BINDING_NONE, SLICE_NONE });
 	if (sasl_read_initial(body, &mechanism, &data) == OK &&
 	    scram_server_first(connection->scram, mechanism, data, nonce, &reply) == OK)
 		sasl_write_request(&connection->out, AUTH_REQUEST_SASL_CONTINUE,

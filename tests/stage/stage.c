@@ -23,9 +23,6 @@
 #define PLAY_SECONDS 100
 #define PLAY_TURNS   20000
 
-static const char *const users_text = "\"alice\" \"secret\"\n\"bob\" \"secret\"\n"
-                                      "\"carol\" \"secret\"\n\"admin\" \"secret\"\n";
-
 static const char *const tracked[] = { "client_encoding",  "DateStyle", "TimeZone",
 	                               "standard_conforming_strings", "application_name" };
 
@@ -44,6 +41,21 @@ static void write_databases(FILE *file, const struct postgres *postgres, const c
 	}
 }
 
+/* Names and passwords, or the verifiers by which the small PostgreSQL knows them. */
+static void write_users(FILE *file, const struct stage *stage)
+{
+	static const char *const names[] = { "alice", "bob", "carol", "admin" };
+	struct buffer            secret = BUFFER_EMPTY;
+
+	if (stage->setup->verifiers)
+		postgres_verifier(&stage->postgres, &secret);
+	else
+		buffer_append_text(&secret, stage->password);
+	for (unsigned i = 0; i < COUNT_OF(names); i++)
+		fprintf(file, "\"%s\" \"%.*s\"\n", names[i], (int)secret.len, secret.data);
+	buffer_release(&secret);
+}
+
 static void write_files(const struct stage *stage, const char *databases, const char *settings)
 {
 	const struct stage_setup *setup = stage->setup;
@@ -56,7 +68,7 @@ static void write_files(const struct stage *stage, const char *databases, const 
 		settings = setup->settings ? setup->settings : "";
 	snprintf(users, sizeof(users), "%s.users", stage->file);
 	file = fopen(users, "w");
-	fputs(users_text, file);
+	write_users(file, stage);
 	fclose(file);
 	file = fopen(stage->file, "w");
 	fprintf(file, "[databases]\n");

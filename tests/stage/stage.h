@@ -29,6 +29,7 @@ struct stage_setup {
 	enum postgres_login login;     /* of the small PostgreSQL */
 	const char         *server_password; /* NULL: "secret" */
 	bool                tcp;
+	bool                verifiers; /* auth_file holds SCRAM verifiers, the server's own */
 	/* What `do WORD` of a script means, done in the daemon's turn. */
 	void (*act)(struct stage *stage, const char *word);
 };
