@@ -80,6 +80,7 @@ void roster_free(struct roster *roster)
 	map_release(&roster->users);
 	buffer_release(&roster->scratch);
 	settings_unref(roster->settings);
+	tls_context_unref(roster->tls);
 	mem_free(roster);
 }
 
@@ -100,6 +101,14 @@ void roster_reload(struct roster *roster, const struct settings *settings)
 		session_find_timeouts(session);
 		session_watch_deadline(session);
 	}
+}
+
+void roster_set_tls(struct roster *roster, struct tls_context *tls)
+{
+	struct tls_context *old = roster->tls;
+
+	roster->tls = tls_context_ref(tls);
+	tls_context_unref(old);
 }
 
 void roster_changed(struct roster *roster)
