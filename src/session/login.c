@@ -156,8 +156,8 @@ static bool is_own_user(const struct session *session)
 {
 	struct peer peer;
 
-	return address_is_unix(stream_peer(session->stream)) &&
-	       address_peer(stream_fd(session->stream), &peer) == OK && peer.uid == geteuid();
+	return session->is_unix && address_peer(stream_fd(session->stream), &peer) == OK &&
+	       peer.uid == geteuid();
 }
 
 static bool over(unsigned count, int limit)
@@ -191,8 +191,9 @@ static enum ending count_client(struct session *session)
 static enum ending enter_service(struct session *session)
 {
 	struct login        *login = session->login;
-	struct service_login who = { .user = slice_of(session->user), .own_user = login->own_user };
+	struct service_login who = { .user = slice_of(session->user) };
 
+	login->own_user = who.own_user = is_own_user(session);
 	if (!session->service->may_enter(session->service->ctx, &who, &login->skip_authentication))
 		return END_CONSOLE_NOT_ALLOWED;
 	return END_NONE;
@@ -241,7 +242,6 @@ static void on_startup_message(struct session *session, const struct startup_fra
 	stream_consume(session->stream, frame->len);
 	if (ending == END_NONE) {
 		detail = NULL;
-		session->login->own_user = is_own_user(session);
 		ending = check_limits(session);
 	}
 	if (ending != END_NONE) {

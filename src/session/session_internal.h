@@ -55,6 +55,7 @@ struct session {
 	uint8_t              key[8];       /* pid and secret of its cancel key */
 	bool                 has_key;
 	bool                 told_of_wait; /* query_wait_notify, of the wait under way */
+	bool                 is_unix;      /* connected over a Unix socket */
 	bool                 told;         /* the client got its last error already */
 
 	/* the message under way from the client */
@@ -80,6 +81,17 @@ struct session {
 
 _Static_assert(sizeof(struct session) <= 1024, "an idle client costs about a kilobyte");
 
+/*
+ * What the client before was told and wants: clients of one application ask for the same, so the
+ * next one mostly need not have it worked out again.
+ */
+struct welcome_memo {
+	const struct varset *welcome; /* of its pool; a reference, NULL: nothing is kept */
+	const struct varset *wants;   /* a reference */
+	struct buffer        params;   /* what it asked for, as struct login has it */
+	struct buffer        messages; /* the ParameterStatus messages it got */
+};
+
 struct roster {
 	struct loop            *loop;
 	struct pools           *pools;
@@ -95,6 +107,7 @@ struct roster {
 	unsigned                served;
 	bool                    shutting_down;
 	bool                    suspended;
+	struct welcome_memo     memo;
 	struct buffer           scratch; /* what a lent server is told first */
 	struct frame_limits     limits;
 	struct stream_limits    stream_limits;
@@ -146,6 +159,7 @@ enum ending startup_read(struct session *session, const struct startup_frame *fr
 
 /* welcome.c: the client proved who it is: what it is told, and the wait for the first server. */
 void welcome_begin(struct session *session);
+void welcome_memo_clear(struct welcome_memo *memo);
 
 /* request.c: client to server. */
 extern const struct stream_events request_events;
