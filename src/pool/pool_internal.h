@@ -10,6 +10,7 @@
 #include "net/loop.h"
 #include "net/stream.h"
 #include "net/timer.h"
+#include "net/tls.h"
 #include "pool/pools.h"
 #include "server_internal.h"
 #include "track/statements.h"
@@ -23,6 +24,7 @@ struct pools {
 	struct statement_store *statements;
 	struct varset_store    *varsets;
 	const struct settings  *settings;
+	struct tls_context     *tls;     /* held; NULL: without TLS */
 	struct users           *users;   /* of auth_file */
 	struct keyring         *keyring;
 	struct stream_limits    limits;  /* of server streams */

@@ -143,6 +143,7 @@ void pools_free(struct pools *pools)
 	users_free(pools->users);
 	keyring_free(pools->keyring);
 	settings_unref(pools->settings);
+	tls_context_unref(pools->tls);
 	mem_free(pools);
 }
 

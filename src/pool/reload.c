@@ -78,3 +78,15 @@ void pools_reload(struct pools *pools, const struct settings *settings)
 		pool_serve_soon(pool);
 	}
 }
+
+void pools_set_tls(struct pools *pools, struct tls_context *tls)
+{
+	struct tls_context *old = pools->tls;
+
+	if (tls == old)
+		return;
+	pools->tls = tls_context_ref(tls);
+	tls_context_unref(old);
+	LIST_EACH(&pools->pools, node)
+		pool_recycle(CONTAINER_OF(node, struct pool, node), END_SERVER_RECONNECT);
+}

@@ -79,7 +79,9 @@ void roster_free(struct roster *roster)
 	map_release(&roster->keys);
 	map_release(&roster->users);
 	buffer_release(&roster->scratch);
+	welcome_memo_clear(&roster->memo);
 	settings_unref(roster->settings);
+	tls_context_unref(roster->tls);
 	mem_free(roster);
 }
 
@@ -100,6 +102,14 @@ void roster_reload(struct roster *roster, const struct settings *settings)
 		session_find_timeouts(session);
 		session_watch_deadline(session);
 	}
+}
+
+void roster_set_tls(struct roster *roster, struct tls_context *tls)
+{
+	struct tls_context *old = roster->tls;
+
+	roster->tls = tls_context_ref(tls);
+	tls_context_unref(old);
 }
 
 void roster_changed(struct roster *roster)
@@ -129,17 +139,8 @@ static void run_pump(struct loop_task *task)
 
 void roster_accept(struct roster *roster, int fd, const struct address *peer)
 {
-	const struct settings *settings = roster->settings;
-	struct session        *session = mem_alloc_zero(sizeof(*session));
-	struct login          *login = mem_alloc_zero(sizeof(*login));
-	struct socket_options  options = {
-		.keepalive = settings->tcp_keepalive,
-		.keepidle = settings->tcp_keepidle,
-		.keepintvl = settings->tcp_keepintvl,
-		.keepcnt = settings->tcp_keepcnt,
-		.user_timeout_ms = settings->tcp_user_timeout,
-		.buffer_bytes = settings->tcp_socket_buffer,
-	};
+	struct session *session = mem_alloc_zero(sizeof(*session));
+	struct login   *login = mem_alloc_zero(sizeof(*login));
 
 	if (session == NULL || login == NULL) {
 		close(fd);
@@ -147,8 +148,6 @@ void roster_accept(struct roster *roster, int fd, const struct address *peer)
 		mem_free(login);
 		return;
 	}
-	if (!address_is_unix(peer))
-		socket_tune(fd, &options);
 	session->stream =
 		stream_new(roster->loop, fd, &roster->stream_limits, &login_events, session);
 	if (session->stream == NULL) {
@@ -157,6 +156,7 @@ void roster_accept(struct roster *roster, int fd, const struct address *peer)
 		return;
 	}
 	session->roster = roster;
+	session->is_unix = address_is_unix(peer);
 	session->login = login;
 	session->id = pools_next_id(roster->pools);
 	session->connected = loop_now(roster->loop);
