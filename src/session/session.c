@@ -208,8 +208,6 @@ void session_end_detailed(struct session *session, enum ending why, const char *
 	if (session->visit != NULL)
 		session->service->close(session->visit);
 	session->visit = NULL;
-	if (session->state <= SESSION_PROVING)
-		roster->logging_in--;
 	session_enter(session, SESSION_LEAVING);
 	uncount(session);
 	if (session->pool != NULL)
