@@ -109,6 +109,8 @@ void session_enter(struct session *session, enum session_state state);
 bool session_is_leaving(const struct session *session);
 /* Queues bytes for the client; ends the session without memory. */
 void session_write(struct session *session, struct slice bytes);
+/* The client is read again, unless all are suspended. */
+void session_resume_client(struct session *session);
 /* The server goes back to its pool, whatever its condition. */
 void session_give_back(struct session *session);
 /* Looks again at which timeout is due first. */
