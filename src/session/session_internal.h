@@ -1,6 +1,7 @@
 #ifndef SESSION_INTERNAL_H
 #define SESSION_INTERNAL_H
 
+#include "auth/scram.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "net/loop.h"
@@ -23,6 +24,7 @@ struct login {
 	struct challenge *challenge;
 	struct buffer     params;  /* settings the client asked for: name NUL value NUL ... */
 	struct buffer     unknown; /* _pq_ options: name NUL ... */
+	unsigned          unknown_count;
 	bool negotiate;            /* it asked for a newer protocol or unknown options */
 	bool skip_authentication;
 	bool own_user;
@@ -97,7 +99,7 @@ struct roster {
 	struct stream_limits    stream_limits;
 	struct moment           work_turn; /* when work_left was filled */
 	uint32_t                work_left; /* password work left for this turn */
-	uint8_t                 mock_key[32];
+	uint8_t                 mock_key[SCRAM_KEY_LEN];
 	struct loop_task        changed;
 	void (*on_change)(void *ctx);
 	void *on_change_ctx;
