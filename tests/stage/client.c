@@ -231,7 +231,8 @@ static bool prove(struct client *client)
 {
 	struct message message;
 
-	while (next_message(client, &message) && message.type == 'R' && message.body.len > 4) {
+	while (next_message(client, &message) && message.type == 'R' &&
+	       memcmp(message.body.data, "\0\0\0", 4) != 0) {
 		client_prove(client, message.body);
 		drop_message(client, &message);
 	}
@@ -306,7 +307,8 @@ static void begin_line(struct client *client)
 	} else if (is(line, "hold") || is(line, "resume")) {
 		client->held = is(line, "hold");
 	} else if (is(line, "close")) {
-		disconnect(client);
+		close(client->fd);
+		client->fd = -1;
 	} else if (is(line, "half")) {
 		shutdown(client->fd, SHUT_WR);
 	}
