@@ -57,6 +57,9 @@ void client_free(struct client *client)
 
 /* What the rest of its script would have marked is marked: others shall not wait for it. */
 static void stop(struct client *client, enum client_state state, const char *format, ...)
+	PRINTF_LIKE(3, 4);
+
+static void stop(struct client *client, enum client_state state, const char *format, ...)
 {
 	const char *rest = client->line;
 	va_list     args;
