@@ -1,6 +1,7 @@
 #ifndef SESSION_INTERNAL_H
 #define SESSION_INTERNAL_H
 
+#include "auth/scram.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "net/loop.h"
@@ -24,6 +25,7 @@ struct login {
 	struct challenge *challenge;
 	struct buffer     params;  /* settings the client asked for: name NUL value NUL ... */
 	struct buffer     unknown; /* _pq_ options: name NUL ... */
+	unsigned          unknown_count;
 	bool negotiate;            /* it asked for a newer protocol or unknown options */
 	bool skip_authentication;
 	bool own_user;
@@ -113,7 +115,7 @@ struct roster {
 	struct stream_limits    stream_limits;
 	struct moment           work_turn; /* when work_left was filled */
 	uint32_t                work_left; /* password work left for this turn */
-	uint8_t                 mock_key[32];
+	uint8_t                 mock_key[SCRAM_KEY_LEN];
 	struct loop_task        changed;
 	void (*on_change)(void *ctx);
 	void *on_change_ctx;
@@ -125,6 +127,8 @@ void session_enter(struct session *session, enum session_state state);
 bool session_is_leaving(const struct session *session);
 /* Queues bytes for the client; ends the session without memory. */
 void session_write(struct session *session, struct slice bytes);
+/* The client is read again, unless all are suspended. */
+void session_resume_client(struct session *session);
 /* The server goes back to its pool, whatever its condition. */
 void session_give_back(struct session *session);
 /* Looks again at which timeout is due first. */
