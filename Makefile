@@ -43,6 +43,9 @@ FUZZERS    := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 TOOLS      := $(patsubst tests/tools/%.c,%,$(wildcard tests/tools/*.c))
 DOC_TOOLS  := $(filter gen%,$(TOOLS))
 BENCHES    := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/*.c))
+# What stands around a session in tests; linked where it is called for.
+STAGE      := $(wildcard tests/stage/*.c)
+FAULTS     := $(wildcard tests/faults/*.c)
 
 # ---- how it is compiled ----
 
@@ -99,11 +102,25 @@ endef
 
 # $(call unit_rule,flavour,folder,test)
 define unit_rule
-build/$(1)/tests/unit/$(2)/$(3): build/$(1)/obj/tests/unit/$(2)/$(3).o $(call libraries,$(1),$(filter $(FOLDERS),$(2)) $(below_$(2)))
+build/$(1)/tests/unit/$(2)/$(3): build/$(1)/obj/tests/unit/$(2)/$(3).o $(if $(filter session,$(2)),build/$(1)/libstage.a) \
+		$(call libraries,$(1),$(filter $(FOLDERS),$(2)) $(below_$(2)))
 	$$(call say,LINK,$$@)
 	@mkdir -p $$(@D)
 	$$(call link,$(1),$$^)
 UNIT_$(1) += build/$(1)/tests/unit/$(2)/$(3)
+endef
+
+# $(call stage_rule,flavour)
+define stage_rule
+build/$(1)/libstage.a: $(STAGE:%.c=build/$(1)/obj/%.o)
+	$$(call say,AR,$$@)
+	$$(Q)rm -f $$@ && $$(ar_$(1)) rcs $$@ $$^
+
+build/$(1)/tests/faults/faults: $(FAULTS:%.c=build/$(1)/obj/%.o) build/$(1)/libstage.a \
+		$(call libraries,$(1),$(filter session,$(FOLDERS)) $(below_session))
+	$$(call say,LINK,$$@)
+	@mkdir -p $$(@D)
+	$$(call link,$(1),$$^)
 endef
 
 define tool_rule
@@ -134,13 +151,14 @@ build/$(1)/obj/%.o: src/%.c build/$(1)/flags
 build/$(1)/obj/tests/%.o: tests/%.c build/$(1)/flags
 	$$(call say,CC,$$@)
 	@mkdir -p $$(@D)
-	$$(Q)$$(cc_$(1)) $$(CPPFLAGS_ALL) -Itests/unit $$(CFLAGS_ALL) $$(cflags_$(1)) $$(CFLAGS) -MMD -MP -c -o $$@ $$<
+	$$(Q)$$(cc_$(1)) $$(CPPFLAGS_ALL) -Itests -Itests/unit $$(CFLAGS_ALL) $$(cflags_$(1)) $$(CFLAGS) -MMD -MP -c -o $$@ $$<
 
 build/$(1)/pgcarwash: build/$(1)/obj/daemon/main.o $(call libraries,$(1),$(FOLDERS))
 	$$(call say,LINK,$$@)
 	$$(call link,$(1),$$^)
 
 $(foreach folder,$(FOLDERS),$(eval $(call library_rule,$(1),$(folder))))
+$(eval $(call stage_rule,$(1)))
 $(foreach tool,$(TOOLS),$(eval $(call tool_rule,$(1),$(tool))))
 $(foreach bench,$(BENCHES),$(eval $(call bench_rule,$(1),$(bench))))
 $(foreach test,$(UNIT_TESTS),$(eval $(call unit_rule,$(1),$(notdir $(patsubst %/,%,$(dir $(test)))),$(basename $(notdir $(test))))))
@@ -193,8 +211,8 @@ check-asan: $(UNIT_asan) $(if $(MAIN),build/asan/pgcarwash) ## unit and wire tes
 check-wire: $(test_daemon) ## wire scripts: fake client, fake server, exact bytes
 	$(call script,tests/wire/run.sh,$(test_daemon))
 
-check-faults: $(test_daemon) ## the Nth allocation fails, for N = 1, 2, ...
-	$(call script,tests/faults/run.sh,$(test_daemon))
+check-faults: build/asan/tests/faults/faults ## the Nth allocation fails, for N = 1, 2, ...
+	$(call script,tests/faults/run.sh,)
 
 check-system: $(test_daemon) ## against a real PostgreSQL
 	$(call script,tests/system/run.sh,$(test_daemon))

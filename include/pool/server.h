@@ -44,10 +44,10 @@ struct borrower_events {
 	/* ReadyForQuery 'I' and nothing is owed: it may give the server back. */
 	void (*on_turn_over)(void *ctx);
 	/*
-	 * A request of our own was answered: a message that had to wait for it (conversation_must_wait)
-	 * may go on. May be NULL.
+	 * Replies came that nobody gets, to requests of our own making: what had to wait for them
+	 * (conversation_must_wait) may go on. May be NULL.
 	 */
-	void (*on_progress)(void *ctx);
+	void (*on_swallowed)(void *ctx);
 	/* REPLY_RETRY: the turn's requests are to be sent again (conversation_replay). */
 	void (*on_retry)(void *ctx);
 	/*

@@ -50,8 +50,8 @@ bool names_describe(const struct names *names, const struct statement *statement
 void names_renew(struct names *names, const struct statement *statement);
 /* Takes binding out of the table without freeing it: the caller's now. */
 void names_take(struct names *names, struct binding *binding);
-/* Puts a taken binding back; frees it when the name is in use again or memory is out. */
-void names_put_back(struct names *names, struct binding *binding);
+/* Puts a taken binding back; frees it when the name is in use again. BROKEN without memory. */
+enum result names_put_back(struct names *names, struct binding *binding) MUST_USE;
 /* Frees all bindings made before this request (DISCARD ALL, DEALLOCATE ALL). */
 void names_drop_before(struct names *names, uint64_t request);
 

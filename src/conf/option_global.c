@@ -37,9 +37,11 @@ static const char auth_query_standard[] =
 static const struct option rows[] = {
 { LIST(admin_users), LIVE, .standard = "", .group = GROUP_CONSOLE,
   .help = "Users who may give every command on the console. They log in like any other client." },
-{ BOOL(application_name_add_host), LIVE_LATER, .standard = "0", .group = GROUP_CLIENTS,
+{ BOOL(application_name_add_host), LIVE, .standard = "0", .group = GROUP_CLIENTS,
   .help = "Appends the client's address to its application_name at login, so that "
-	"pg_stat_activity shows where a query came from." },
+	"pg_stat_activity shows where a query came from: `NAME - ADDRESS:PORT`. A long name "
+	"is cut "
+	"so that the whole fits into PostgreSQL's 63 bytes." },
 { TEXT(auth_dbname), LIVE, .group = GROUP_AUTH,
   .help = "The database entry in which auth_query runs. Without it, the database the client "
 	"asked for. The console's own database is not possible." },
@@ -68,7 +70,7 @@ static const struct option rows[] = {
 	"auth_hba_file say." },
 { TEXT(auth_user), LIVE, .group = GROUP_AUTH,
   .help = "The user who runs auth_query. Without it, only users in auth_file can log in." },
-{ TIME(autodb_idle_timeout), LIVE_LATER, .standard = "3600", .group = GROUP_POOLS,
+{ TIME(autodb_idle_timeout), LIVE, .standard = "3600", .group = GROUP_POOLS,
   .help = "A database made from the * entry is forgotten after being unused this long. 0 "
 	"keeps it." },
 { TIME(cancel_wait_timeout), LIVE, .standard = "10", .group = GROUP_TIMEOUTS,
@@ -113,9 +115,9 @@ static const struct option rows[] = {
   .help = "Refuses the simple query protocol, which allows several statements in one text and is "
 	"what SQL injection likes best. Only for applications that use the extended protocol "
 	"throughout." },
-{ TIME(dns_max_ttl), LIVE_LATER, .standard = "15", .group = GROUP_DNS,
+{ TIME(dns_max_ttl), LIVE, .standard = "15", .group = GROUP_DNS,
   .help = "How long a host name's addresses are remembered." },
-{ TIME(dns_nxdomain_ttl), LIVE_LATER, .standard = "15", .group = GROUP_DNS,
+{ TIME(dns_nxdomain_ttl), LIVE, .standard = "15", .group = GROUP_DNS,
   .help = "How long it is remembered that a host name does not exist." },
 { TIME(dns_zone_check_period), LIVE_LATER, .standard = "0", .group = GROUP_DNS,
   .help = "How often a zone's serial number is looked at; when it has changed, all names of the "
@@ -128,8 +130,9 @@ static const struct option rows[] = {
 	"login. Needed "
 	"for drivers that send extra_float_digits and the like. The word options also swallows "
 	"unknown settings inside the options parameter." },
-{ TEXT(job_name), FIXED_LATER, .standard = "pgcarwash", .group = GROUP_PROCESS,
-  .help = "A name for this instance." },
+{ TEXT(job_name), FIXED, .standard = "pgcarwash", .group = GROUP_PROCESS,
+  .help = "A name for this instance, which ps and top show as that of the process (its first "
+	"15 bytes)." },
 { LIST(listen_addr), FIXED, .standard = "", .group = GROUP_LISTEN,
   .help = "Addresses to listen on for TCP: names, IPv4 or IPv6 addresses, * for all. Empty: "
 	"only the "
@@ -148,7 +151,7 @@ static const struct option rows[] = {
   .help = "Log a line of totals every stats_period." },
 { PATH(logfile), LIVE, .standard = "", .group = GROUP_LOG,
   .help = "File to append log lines to. Opened again at every reload, for log rotation." },
-{ TEXT(login_notify_message), LIVE_LATER, .standard = "", .group = GROUP_CLIENTS,
+{ TEXT(login_notify_message), LIVE, .standard = "", .group = GROUP_CLIENTS,
   .help = "A notice sent to each client at the end of its login." },
 { INT(max_client_conn, 1, INT_MAX), LIVE, .standard = "100", .group = GROUP_CLIENTS,
   .help = "How many clients may be connected at once, those logging in included, the "
@@ -188,13 +191,13 @@ static const struct option rows[] = {
 	"transaction: after "
 	"each transaction. statement: after each query, and transactions of several statements are "
 	"refused." },
-{ TIME(pool_idle_timeout), LIVE_LATER, .standard = "0", .group = GROUP_POOLS,
+{ TIME(pool_idle_timeout), LIVE, .standard = "0", .group = GROUP_POOLS,
   .help = "A pool without clients and servers is forgotten after this time. 0 keeps it." },
 { TIME(query_timeout), LIVE, .standard = "0", .group = GROUP_TIMEOUTS,
   .help = "A query that takes longer costs the client its connection. 0 is off. Set it a "
 	"little above "
 	"PostgreSQL's statement_timeout: it is meant for a network that fails silently." },
-{ INT(query_wait_notify, 0, INT_MAX), LIVE_LATER, .standard = "5", .unit = "seconds",
+{ INT(query_wait_notify, 0, INT_MAX), LIVE, .standard = "5", .unit = "seconds",
   .group = GROUP_TIMEOUTS,
   .help = "A client that has waited this long for a server gets a notice, once. 0 is off." },
 { TIME(query_wait_timeout), LIVE, .standard = "120", .group = GROUP_TIMEOUTS,
@@ -205,7 +208,7 @@ static const struct option rows[] = {
 	"reserve_pool_timeout. 0 is none." },
 { TIME(reserve_pool_timeout), LIVE, .standard = "5", .group = GROUP_POOLS,
   .help = "How long a client must have waited before the reserve is used. 0 never uses it." },
-{ PATH(resolv_conf), FIXED_LATER, .standard = "", .group = GROUP_DNS,
+{ PATH(resolv_conf), FIXED, .standard = "", .group = GROUP_DNS,
   .help = "File to read name servers from. Empty: the system's." },
 { INT(sbuf_loopcnt, 0, INT_MAX), LIVE_LATER, .standard = "5", .group = GROUP_NETWORK,
   .help = "How often one socket is read before others get their turn. 0 is no limit." },
@@ -222,7 +225,7 @@ static const struct option rows[] = {
 	"query, the cheapest there is. Nothing at all: no check." },
 { TIME(server_connect_timeout), LIVE, .standard = "15", .group = GROUP_SERVERS,
   .help = "Connecting and logging in to a server must be done in this time." },
-{ BOOL(server_fast_close), LIVE_LATER, .standard = "0", .group = GROUP_SERVERS,
+{ BOOL(server_fast_close), LIVE, .standard = "0", .group = GROUP_SERVERS,
   .help = "In session mode, closes servers that are to be replaced at the end of the transaction "
 	"instead of waiting for the client to leave." },
 { TIME(server_idle_timeout), LIVE, .standard = "600", .group = GROUP_SERVERS,

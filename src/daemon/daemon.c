@@ -20,6 +20,7 @@
 #include "conf/load.h"
 #include "daemon/daemon_internal.h"
 #include "daemon/process.h"
+#include "daemon/systemd.h"
 #include "net/loop.h"
 #include "net/resolve.h"
 #include "pool/pools.h"
@@ -60,6 +61,8 @@ void daemon_leave(struct daemon *daemon, enum leaving leaving)
 		return;
 	}
 	daemon->leaving = leaving;
+	systemd_stopping(leaving == LEAVING_FOR_SERVERS ? "Waiting for servers to be released"
+							: "Waiting for clients to leave");
 	listeners_close_tcp(&daemon->listeners);
 	steering_shut_down(admin_steering(daemon->admin));
 	roster_shut_down(daemon->roster);
@@ -275,6 +278,7 @@ static enum result become_a_daemon(struct daemon *daemon)
 	if (arguments->background && process_go_to_background() != OK)
 		return BROKEN;
 	daemon->in_background = arguments->background;
+	process_set_name(settings->job_name);
 	process_raise_limits(settings);
 	return OK;
 }
@@ -286,17 +290,25 @@ static void on_accept(void *context, int fd, const struct address *peer)
 	roster_accept(daemon->roster, fd, peer);
 }
 
+static enum result open_listeners(struct daemon *daemon)
+{
+	if (daemon->passed_sockets)
+		return listeners_adopt(&daemon->listeners, daemon->loop, daemon->settings,
+				       daemon->passed_sockets, on_accept, daemon);
+	return listeners_open(&daemon->listeners, daemon->loop, daemon->settings, on_accept,
+			      daemon);
+}
+
 static enum result start(struct daemon *daemon)
 {
+	daemon->passed_sockets = systemd_take_sockets();
 	if (load_settings(daemon) != OK || become_a_daemon(daemon) != OK)
 		return BROKEN;
 	if (build(daemon) != OK) {
 		log_fatal("out of memory");
 		return BROKEN;
 	}
-	if (signals_open(daemon) != OK ||
-	    listeners_open(&daemon->listeners, daemon->loop, daemon->settings, on_accept, daemon) !=
-		    OK ||
+	if (signals_open(daemon) != OK || open_listeners(daemon) != OK ||
 	    pidfile_write(daemon->settings->pidfile) != OK)
 		return BROKEN;
 	daemon->has_pidfile = true;
@@ -304,6 +316,7 @@ static enum result start(struct daemon *daemon)
 		 event_get_version(), event_base_get_method(loop_base(daemon->loop)),
 		 OpenSSL_version(OPENSSL_VERSION));
 	process_report();
+	systemd_ready("Serving clients");
 	return OK;
 }
 
@@ -315,6 +328,7 @@ int daemon_run(const struct arguments *arguments)
 	signals_hold();
 	if (start(&daemon) == OK) {
 		loop_run(daemon.loop);
+		systemd_stopping("Closing what is open");
 		code = EXIT_SUCCESS;
 	}
 	take_down(&daemon);
@@ -343,6 +357,6 @@ int daemon_check(const char *file)
 
 void daemon_print_version(FILE *out)
 {
-	fprintf(out, "%s\nlibevent %s\nadns: evdns\ntls: %s\n", PRODUCT, event_get_version(),
-		OpenSSL_version(OPENSSL_VERSION));
+	fprintf(out, "%s\nlibevent %s\nadns: evdns\ntls: %s\nsystemd: yes\n", PRODUCT,
+		event_get_version(), OpenSSL_version(OPENSSL_VERSION));
 }

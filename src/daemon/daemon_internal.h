@@ -48,6 +48,7 @@ struct daemon {
 	struct listeners listeners;
 	struct event *signals[SIGNALS_MAX];
 	enum leaving leaving;
+	unsigned passed_sockets; /* by systemd */
 	bool has_pidfile;
 	bool in_background; /* nobody reads stderr */
 };
@@ -80,6 +81,11 @@ enum result listeners_open(struct listeners *listeners, struct loop *loop,
 			   const struct settings *settings,
 			   void (*on_accept)(void *ctx, int fd, const struct address *peer),
 			   void *ctx) MUST_USE;
+/* The same with sockets that were passed to us by the service manager. */
+enum result listeners_adopt(struct listeners *listeners, struct loop *loop,
+			    const struct settings *settings, unsigned passed,
+			    void (*on_accept)(void *ctx, int fd, const struct address *peer),
+			    void *ctx) MUST_USE;
 void listeners_close(struct listeners *listeners);
 /* The Unix socket stays, for the console. */
 void listeners_close_tcp(struct listeners *listeners);

@@ -10,6 +10,8 @@
 #include "base/log.h"
 #include "conf/load.h"
 #include "daemon/daemon_internal.h"
+#include "daemon/systemd.h"
+#include "net/resolve.h"
 #include "pool/pools.h"
 #include "session/roster.h"
 
@@ -54,6 +56,7 @@ static enum result apply(struct daemon *daemon, const struct settings *next)
 	roster_reload(daemon->roster, next);
 	admin_reload(daemon->admin, next);
 	listeners_tune(&daemon->listeners, next);
+	resolver_tune(daemon->resolver, next->dns_max_ttl, next->dns_nxdomain_ttl);
 	settings_unref(old);
 	return OK;
 }
@@ -64,6 +67,7 @@ enum result daemon_reload(struct daemon *daemon)
 	const struct settings *next;
 	enum result result = BROKEN;
 
+	systemd_reloading();
 	complaints_init(&complaints);
 	next = settings_load(daemon->settings->conffile, daemon->settings, &complaints);
 	log_complaints(&complaints);
@@ -72,6 +76,8 @@ enum result daemon_reload(struct daemon *daemon)
 		result = apply(daemon, next);
 	if (result != OK)
 		log_error("config file loading failed, nothing has changed");
+	systemd_ready(result == OK ? "Serving clients" :
+				     "Serving clients; the last reload failed, see the log");
 	return result;
 }
 

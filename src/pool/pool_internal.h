@@ -88,6 +88,7 @@ struct pool {
 	bool          failed; /* the last login to a server failed */
 	enum ending   failure;
 	struct moment failed_at;
+	struct moment starved_at; /* when memory to open a server was short; never: it was not */
 	struct buffer login_error;  /* the server's ErrorResponse, whole */
 	struct buffer cached_error; /* what newcomers are told meanwhile, whole */
 

@@ -138,7 +138,8 @@ static const struct service *find_service(const struct roster *roster, const cha
 	for (size_t i = 0; i < COUNT_OF(roster->services); i++) {
 		const struct service *service = roster->services[i];
 
-		for (const char *const *name = service ? service->names : NULL; name && *name; name++) {
+		for (const char *const *name = service ? service->names : NULL; name && *name;
+		     name++) {
 			if (strcmp(*name, dbname) == 0)
 				return service;
 		}
@@ -227,7 +228,7 @@ static void write_negotiation(struct session *session)
 
 static void on_startup_message(struct session *session, const struct startup_frame *frame)
 {
-	const char *detail = NULL;
+	const char *detail = NULL, *tls;
 	enum ending ending = startup_read(session, frame, &detail);
 
 	stream_consume(session->stream, frame->len);
@@ -240,11 +241,12 @@ static void on_startup_message(struct session *session, const struct startup_fra
 		session_end(session, ending, detail);
 		return;
 	}
+	tls = stream_tls_info(session->stream);
 	if (session->roster->settings->log_connections)
 		log_line(LEVEL_LOG, session_prefix(session),
 		         "login attempt: db=%s user=%s tls=%s replication=no", session->dbname,
 		         session->user,
-		         stream_tls_info(session->stream)[0] ? stream_tls_info(session->stream) : "no");
+		         tls[0] ? tls : "no");
 	if (session->login->negotiate)
 		write_negotiation(session);
 	if (session_is_leaving(session))

@@ -76,9 +76,12 @@ static void on_turn_over(void *ctx)
 	go_on(session);
 }
 
-static void on_progress(void *ctx)
+static void on_swallowed(void *ctx)
 {
-	go_on(ctx);
+	struct session *session = ctx;
+
+	if (session->stalled)
+		go_on(session);
 }
 
 static void on_retry(void *ctx)
@@ -121,7 +124,7 @@ const struct borrower_events reply_events = {
 	.on_bytes = on_bytes,
 	.on_ready = on_ready,
 	.on_turn_over = on_turn_over,
-	.on_progress = on_progress,
+	.on_swallowed = on_swallowed,
 	.on_retry = on_retry,
 	.on_refused = on_refused,
 	.on_room = on_room,

@@ -148,7 +148,8 @@ void roster_accept(struct roster *roster, int fd, const struct address *peer)
 	}
 	if (!address_is_unix(peer))
 		socket_tune(fd, &options);
-	session->stream = stream_new(roster->loop, fd, &roster->stream_limits, &login_events, session);
+	session->stream =
+		stream_new(roster->loop, fd, &roster->stream_limits, &login_events, session);
 	if (session->stream == NULL) {
 		mem_free(session);
 		mem_free(login);
@@ -189,7 +190,8 @@ void roster_end_database(struct roster *roster, const struct database *database,
 	{
 		struct session *session = CONTAINER_OF(node, struct session, node);
 
-		if (session->database != NULL && (database == NULL || session->database == database))
+		if (session->database != NULL &&
+		    (database == NULL || session->database == database))
 			session_end(session, why, NULL);
 	}
 }

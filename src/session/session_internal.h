@@ -38,7 +38,7 @@ struct session {
 	struct stream       *stream;
 	struct conversation *conversation; /* NULL before login and at a service */
 	struct pool         *pool;         /* attached; NULL before login and at a service */
-	struct database     *database;     /* counted in it; NULL before it is known, at a service */
+	struct database     *database;     /* counted in it; NULL before it is known */
 	struct server       *server;       /* lent; NULL = none */
 	struct waiter        waiter;
 	struct login        *login;        /* while logging in */
@@ -53,6 +53,7 @@ struct session {
 	struct cancel       *cancel;       /* what this connection came for, if a CancelRequest */
 	uint8_t              key[8];       /* pid and secret of its cancel key */
 	bool                 has_key;
+	bool                 told_of_wait; /* query_wait_notify, of the wait under way */
 	bool                 told;         /* the client got its last error already */
 
 	/* the message under way from the client */

@@ -206,7 +206,8 @@ static struct reply retry(struct backend *backend, enum mishap mishap, const str
 
 	if (mishap == MISHAP_OUTDATED)
 		names_renew(&creditor->names, head->uses);
-	backend_take_back(backend);
+	if (backend_take_back(backend) != OK)
+		return broken();
 	buffer_clear(&backend->held);
 	backend->retried = true;
 	return (struct reply){ .action = REPLY_RETRY, .creditor = creditor };
@@ -270,8 +271,8 @@ static struct reply on_error(struct backend *backend, const struct message *mess
 	    backend_write_renamed(backend, head, message))
 		reply.action = REPLY_REPLACE;
 	note_failed_copy(backend);
-	if ((BIT(head->kind) & ENDS) == 0)
-		backend_skip_batch(backend);
+	if ((BIT(head->kind) & ENDS) == 0 && backend_skip_batch(backend) != OK)
+		return broken();
 	return finish(backend, reply, backend->own.len);
 }
 

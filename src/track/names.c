@@ -100,13 +100,16 @@ void names_take(struct names *names, struct binding *binding)
 		names->on_server--;
 }
 
-void names_put_back(struct names *names, struct binding *binding)
+enum result names_put_back(struct names *names, struct binding *binding)
 {
-	if (names_find(names, binding_name(binding)) != NULL ||
-	    map_put(&names->bindings, binding_name(binding), binding) != OK)
-		binding_free(binding);
-	else
+	bool in_use = names_find(names, binding_name(binding)) != NULL;
+
+	if (!in_use && map_put(&names->bindings, binding_name(binding), binding) == OK) {
 		insert(names, binding);
+		return OK;
+	}
+	binding_free(binding);
+	return in_use ? OK : BROKEN;
 }
 
 void names_drop_before(struct names *names, uint64_t request)

@@ -73,10 +73,16 @@ bool debt_is_ours(const struct debt *debt);
 void backend_advance(struct backend *backend);
 /* The same up to the last Flush, if only debts of our own stand before it. */
 void backend_advance_flushed(struct backend *backend);
-/* The oldest debt failed: undoes it and all that the server skips with it. */
-void backend_skip_batch(struct backend *backend);
-/* Undoes all debts but the newest, a Sync, which nobody is to hear of: they are sent again. */
-void backend_take_back(struct backend *backend);
+/*
+ * The oldest debt failed: undoes it and all that the server skips with it. BROKEN: without memory
+ * something of the client's was lost.
+ */
+enum result backend_skip_batch(struct backend *backend) MUST_USE;
+/*
+ * Undoes all debts but the newest, a Sync, which nobody is to hear of: they are sent again.
+ * BROKEN as above.
+ */
+enum result backend_take_back(struct backend *backend) MUST_USE;
 
 /*
  * Appends a Close and a Sync of our own: a CloseComplete proves that all that was sent before it

@@ -64,7 +64,7 @@ def run_line(line, plan, targets, postgres):
     result = report.Result(line, plan.targets)
     result.session_pooled = {t.name for t in targets if line.session_size(t)}
     tell(f"{line.name}:", end="")
-    for number in range(plan.rounds):
+    for number in range(line.rounds(plan.rounds)):
         runs = {}
         for target in targets if number % 2 == 0 else reversed(targets):
             runs[target.name] = run_once(line, target, postgres)

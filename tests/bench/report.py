@@ -142,6 +142,8 @@ def notes(rounds, seconds, pool_size, scale):
         f"Medians of {rounds} round{'s' if rounds > 1 else ''}. In each round every target had "
         "its turn, forwards and backwards alternately; ratios (÷) are to pgbouncer, the median "
         "of the ratios of the same round, in parentheses the smallest and largest.",
+        f"Lines with one client have {2 * rounds - 1} rounds of half the time, because their cost "
+        "depends much on which cores the scheduler puts the processes on.",
         f"A pgbench run counts for {seconds:g} s, after all its clients are connected and warm; "
         "throughput and latencies are those of its transaction log in that time. pgbench, pooler "
         "and PostgreSQL share the cores, all connections are TCP on the loopback interface.",

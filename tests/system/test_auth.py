@@ -126,7 +126,7 @@ def test_empty_password(pooler, auth_type):
 
 @pytest.mark.pgcarwash
 @pytest.mark.parametrize("data", [
-    b"SCRAM-SHA-256-PLUS\0\0\0\0\0", b"SCRAM-SHA-256\0\xff\xff\xff\xff", b"SCRAM-SHA-256",
+    b"SCRAM-SHA-256-PLUS\0\0\0\0\0", b"SCRAM-SHA-256\0\xff\xff\xff", b"SCRAM-SHA-256",
     b"SCRAM-SHA-256\0\0\0\0\x05n,,n=", b"SCRAM-SHA-256\0\x7f\xff\xff\xff" + b"n,,n=,r=abc",
     b"SCRAM-SHA-256\0\0\0\0\x10p=tls-unique,,n=", b"", b"\0" * 40,
     b"SCRAM-SHA-256\0\0\0\0\x0bn,,n=,r=\x01\x02\x03", b"x" * 60000])

@@ -86,7 +86,8 @@ def test_columns_and_types(pooler, name):
 @pytest.mark.parametrize("name", sorted(SHOWS))
 def test_show_in_the_extended_protocol(pooler, database, name):
     p = pooler()
-    with p.wire("admin", database) as console:
+    with p.wire() as client, p.wire("admin", database) as console:
+        client.sql("select 1")
         simple = console.ask(query(f"SHOW {name}"))
         answers = console.ask(extended(f"SHOW {name}"))
         assert kinds(answers).startswith("12TD") and kinds(answers).endswith("CZ")

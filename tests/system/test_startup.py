@@ -372,3 +372,9 @@ def test_reload_changes_pool_size(pooler, pg):
         p.reload()
         assert rows(two.ready()) == [("waited",)]
         one.sql("commit")
+
+
+def test_job_name_is_the_name_of_the_process(pooler):
+    one = pooler(job_name="wash bay 7, left side")
+    with open(f"/proc/{one.pid}/comm", encoding="utf-8") as file:
+        assert file.read() == "wash bay 7, lef\n"

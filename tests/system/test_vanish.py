@@ -127,7 +127,7 @@ def test_client_vanishes(pooler, pg, fresh, scene, reset):
 @pytest.mark.parametrize("scene", [
     leave_in_query, leave_in_extended_query, leave_before_sync, leave_in_transaction,
     leave_in_failed_transaction, leave_in_transaction_and_query, leave_in_copy_in,
-    leave_in_copy_message, leave_in_the_middle_of_a_message, leave_without_any_sync],
+    leave_in_the_middle_of_a_message, leave_without_any_sync],
     ids=lambda s: s.__name__[6:])
 def test_the_server_connection_is_kept(pooler, pg, fresh, scene):
     """A vanished client costs at most a cancel and a ROLLBACK."""
