@@ -46,6 +46,7 @@ struct database {
 	const struct settings        *settings; /* a reference; owns entry */
 	const struct database_settings *entry;
 	struct map                    users; /* server user -> struct pool */
+	struct map                    learned; /* user -> struct learned_secret, see learned.c */
 	struct list                   pool_list;
 	struct pool_counters          counters; /* of pools freed */
 	unsigned                      clients;
@@ -143,6 +144,11 @@ void upkeep_run(struct pools *pools);
 enum result pools_read_users(struct pools *pools, const struct settings *settings) MUST_USE;
 /* Makes the databases of the settings that are not there yet. */
 enum result pools_make_named(struct pools *pools) MUST_USE;
+
+/* ---- learned.c ---- */
+
+/* Wipes and forgets all. */
+void database_release_learned(struct database *database);
 
 /* ---- database.c ---- */
 

@@ -66,6 +66,7 @@ struct roster *roster_new(const struct roster_options *options)
 	map_init(&roster->users, seed);
 	buffer_init(&roster->scratch);
 	random_bytes(roster->mock_key, sizeof(roster->mock_key));
+	admission_read(roster);
 	roster->changed.run = run_changed;
 	return roster;
 }
@@ -78,6 +79,7 @@ void roster_free(struct roster *roster)
 	map_release(&roster->keys);
 	map_release(&roster->users);
 	buffer_release(&roster->scratch);
+	admission_release(roster);
 	settings_unref(roster->settings);
 	mem_free(roster);
 }
@@ -87,6 +89,8 @@ void roster_reload(struct roster *roster, const struct settings *settings)
 	const struct settings *old = roster->settings;
 
 	take_settings(roster, settings);
+	if (admission_differs(old, settings))
+		admission_read(roster);
 	settings_unref(old);
 	LIST_EACH(&roster->sessions, node)
 	{

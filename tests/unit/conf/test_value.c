@@ -92,7 +92,7 @@ TEST(words)
 	round_trip(global("pool_mode"), "transaction", "transaction");
 	round_trip(global("pool_mode"), "TRANSACTION", "transaction");
 	round_trip(global("pool_mode"), "trans", NULL);
-	round_trip(global("auth_type"), "scram-sha-256", "scram-sha-256, cert, hba");
+	round_trip(global("auth_type"), "scram-sha-256", "scram-sha-256");
 	round_trip(global("auth_type"), "ldap", NULL);
 	round_trip(global("syslog_facility"), "LOCAL3", "local3");
 	round_trip(global("syslog_facility"), "mail", NULL);
