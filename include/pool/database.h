@@ -41,7 +41,11 @@ enum result database_learn_secret(struct database *database, struct slice user,
 void database_forget_secret(struct database *database, struct slice user);
 /* NULL when none was learned. Borrowed until the user's is learned or forgotten anew. */
 const struct secret *database_learned_secret(const struct database *database, struct slice user);
-/* Some learned secret, whose kind an unknown name can imitate, or NULL. Borrowed likewise. */
-const struct secret *database_learned_example(const struct database *database);
+/*
+ * A learned secret whose kind an unknown name can imitate: the same for the same name while it is
+ * there, and each kind as often as it was learned. NULL when there is none. Borrowed likewise.
+ */
+const struct secret *database_learned_example(const struct database *database,
+                                              struct slice name);
 
 #endif

@@ -67,15 +67,23 @@ const struct secret *database_learned_secret(const struct database *database, st
 	return learned ? &learned->secret : NULL;
 }
 
-const struct secret *database_learned_example(const struct database *database)
+const struct secret *database_learned_example(const struct database *database, struct slice name)
 {
-	struct slice user;
-	size_t       cursor = 0;
-	void        *learned;
+	const struct map *map = &database->learned;
+	struct learned_secret *best = NULL;
+	struct slice           user;
+	uint64_t               hash, lowest = UINT64_MAX;
+	size_t                 cursor = 0;
+	void                  *learned;
 
-	if (!map_next(&database->learned, &cursor, &user, &learned))
-		return NULL;
-	return &((struct learned_secret *)learned)->secret;
+	while (map_next(map, &cursor, &user, &learned)) {
+		hash = hash_bytes(name.data, name.len, hash_bytes(user.data, user.len, map->seed));
+		if (best && hash >= lowest)
+			continue;
+		best = learned;
+		lowest = hash;
+	}
+	return best ? &best->secret : NULL;
 }
 
 void database_release_learned(struct database *database)

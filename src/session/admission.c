@@ -301,7 +301,7 @@ static void on_found(void *ctx, const struct lookup_answer *answer)
 	if (!answer->found)
 		log_line(LEVEL_LOG, session_prefix(session), "no such user: %s", session->user);
 	if (session->database != NULL)
-		example = database_learned_example(session->database);
+		example = database_learned_example(session->database, slice_of(session->user));
 	secret = secret_of(answer->secret);
 	admit(session, answer->found ? &secret : NULL, example);
 }
@@ -321,7 +321,7 @@ static void look_up(struct session *session, const struct query_settings *settin
 
 	if (session_is_leaving(session))
 		return;
-	/* Nowhere to ask: an unknown database, which only those who proved themselves are told of. */
+	/* Nowhere to ask: the database is not there, as is told to who proved himself only. */
 	if (database == NULL) {
 		admit(session, NULL, NULL);
 		return;

@@ -95,14 +95,12 @@ static void leave_pool(struct lookup *lookup)
 static void end_of_turn(struct loop_task *task)
 {
 	struct lookup       *lookup = CONTAINER_OF(task, struct lookup, task);
-	struct lookup_answer answer = {
-		.why = lookup->why,
-		.found = lookup->found,
-		.secret = lookup->has_secret ? (struct slice){ lookup->secret.data ? lookup->secret.data : "",
-		                                               lookup->secret.len }
-		                             : SLICE_NONE,
-	};
+	struct lookup_answer answer = { .why = lookup->why, .found = lookup->found };
 
+	/* An empty secret is not NULL. */
+	if (lookup->has_secret)
+		answer.secret = lookup->secret.len ? buffer_slice(&lookup->secret)
+		                                   : SLICE_LITERAL("");
 	lookup->task.run = reap;
 	loop_reap(lookup->roster->loop, &lookup->task);
 	lookup->on_done(lookup->ctx, &answer);
@@ -183,8 +181,8 @@ static enum result send_bytes(struct lookup *lookup, struct slice bytes)
 static enum result send_message(struct lookup *lookup, const struct message *message)
 {
 	struct slice bytes = message_bytes(message);
-	struct step  step = conversation_request(lookup->conversation, server_backend(lookup->server),
-	                                         message);
+	struct step  step = conversation_request(lookup->conversation,
+	                                         server_backend(lookup->server), message);
 
 	if (step.kind == STEP_END || send_bytes(lookup, step.before) != OK)
 		return BROKEN;
