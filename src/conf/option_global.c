@@ -81,30 +81,34 @@ static const struct option rows[] = {
 	"Set it above the idle time of the application's own pool." },
 { TIME(client_login_timeout), LIVE, .standard = "60", .group = GROUP_TIMEOUTS,
   .help = "A client's whole login must be done in this time. 0 is off." },
-{ TEXT(client_tls13_ciphers), LIVE_LATER, .group = GROUP_CLIENT_TLS,
+{ TEXT(client_tls13_ciphers), LIVE, .group = GROUP_CLIENT_TLS,
   .help = "TLS 1.3 cipher suites offered to clients, in OpenSSL's notation." },
-{ PATH(client_tls_ca_file), LIVE_LATER, .standard = "", .group = GROUP_CLIENT_TLS,
-  .help = "Certificates of the authorities that sign client certificates." },
-{ PATH(client_tls_cert_file), LIVE_LATER, .standard = "", .group = GROUP_CLIENT_TLS,
+{ PATH(client_tls_ca_file), LIVE, .standard = "", .group = GROUP_CLIENT_TLS,
+  .help = "Certificates of the authorities that sign client certificates. When it is set, clients "
+	"are asked for one in every sslmode." },
+{ PATH(client_tls_cert_file), LIVE, .standard = "", .group = GROUP_CLIENT_TLS,
   .help = "Our certificate, shown to clients." },
-{ TEXT(client_tls_ciphers), LIVE_LATER, .standard = "default", .group = GROUP_CLIENT_TLS,
+{ TEXT(client_tls_ciphers), LIVE, .standard = "default", .group = GROUP_CLIENT_TLS,
   .help = "Ciphers offered to clients up to TLS 1.2, in OpenSSL's notation. default, "
 	"secure, normal "
 	"and fast all mean the library's default." },
-{ WORD(client_tls_dheparams, choice_dheparams), LIVE_LATER, .standard = "auto",
+{ WORD(client_tls_dheparams, choice_dheparams), LIVE, .standard = "auto",
   .group = GROUP_CLIENT_TLS,
   .help = "Parameters of the ephemeral Diffie-Hellman exchange with clients." },
-{ TEXT(client_tls_ecdhcurve), LIVE_LATER, .standard = "auto", .group = GROUP_CLIENT_TLS,
-  .help = "Elliptic curve of the key exchange with clients: none, auto or a curve's name." },
-{ PATH(client_tls_key_file), LIVE_LATER, .standard = "", .group = GROUP_CLIENT_TLS,
+{ TEXT(client_tls_ecdhcurve), LIVE, .standard = "auto", .group = GROUP_CLIENT_TLS,
+  .help = "Elliptic curve of the key exchange with clients: auto, a curve's name, or none, which "
+	"leaves such key exchange to TLS 1.3." },
+{ PATH(client_tls_key_file), LIVE, .standard = "", .group = GROUP_CLIENT_TLS,
   .help = "The private key that belongs to client_tls_cert_file." },
-{ TEXT(client_tls_protocols), LIVE_LATER, .standard = "secure", .group = GROUP_CLIENT_TLS,
+{ TEXT(client_tls_protocols), LIVE, .standard = "secure", .group = GROUP_CLIENT_TLS,
   .help = "TLS versions allowed to clients: a list of tlsv1.0, tlsv1.1, tlsv1.2 and tlsv1.3, or "
 	"all, or secure (1.2 and 1.3). A ! before a version takes it out." },
-{ ENUM(client_tls_sslmode, enum tls_mode, choice_tls_mode), LIVE_LATER, .standard = "disable",
+{ ENUM(client_tls_sslmode, enum tls_mode, choice_tls_mode), LIVE, .standard = "disable",
   .group = GROUP_CLIENT_TLS,
-  .help = "Whether clients may or must use TLS, in the words of libpq's sslmode. All but disable "
-	"need a key and a certificate." },
+  .help = "Whether clients may use TLS (allow, prefer), must use it on TCP (require), or must show a "
+	"certificate of client_tls_ca_file, too (verify-ca, verify-full). All but disable need a "
+	"key and a certificate. TLS settings and the files they name are read again by every "
+	"reload, which disconnects nobody." },
 { PATH(conffile), LIVE, .group = GROUP_PROCESS,
   .help = "The file that the next reload reads. Normally the one named on the command line." },
 { INT(default_pool_size, 0, INT_MAX), LIVE, .standard = "20", .scoped = "pool_size",
@@ -210,8 +214,8 @@ static const struct option rows[] = {
   .help = "How long a client must have waited before the reserve is used. 0 never uses it." },
 { PATH(resolv_conf), FIXED, .standard = "", .group = GROUP_DNS,
   .help = "File to read name servers from. Empty: the system's." },
-{ INT(sbuf_loopcnt, 0, INT_MAX), LIVE_LATER, .standard = "5", .group = GROUP_NETWORK,
-  .help = "How often one socket is read before others get their turn. 0 is no limit." },
+{ INT(sbuf_loopcnt, 0, INT_MAX), LIVE, .standard = "5", .group = GROUP_NETWORK,
+  .help = "How often one socket is read before others get their turn. 0 is practically no limit." },
 { INT(scram_iterations, 1, INT_MAX), LIVE, .standard = "4096", .group = GROUP_AUTH,
   .help = "Rounds of hashing when a SCRAM login is checked against a plain password in "
 	"auth_file. More "
@@ -249,21 +253,25 @@ static const struct option rows[] = {
   .help = "Lends the server that was idle longest rather than the one used last. Spreads "
 	"load where "
 	"something behind one address balances connections." },
-{ TEXT(server_tls13_ciphers), LIVE_LATER, .group = GROUP_SERVER_TLS,
+{ TEXT(server_tls13_ciphers), LIVE, .group = GROUP_SERVER_TLS,
   .help = "TLS 1.3 cipher suites offered to servers, in OpenSSL's notation." },
-{ PATH(server_tls_ca_file), LIVE_LATER, .standard = "", .group = GROUP_SERVER_TLS,
+{ PATH(server_tls_ca_file), LIVE, .standard = "", .group = GROUP_SERVER_TLS,
   .help = "Certificates of the authorities that sign server certificates." },
-{ PATH(server_tls_cert_file), LIVE_LATER, .standard = "", .group = GROUP_SERVER_TLS,
+{ PATH(server_tls_cert_file), LIVE, .standard = "", .group = GROUP_SERVER_TLS,
   .help = "Our certificate, shown to servers that ask for one." },
-{ TEXT(server_tls_ciphers), LIVE_LATER, .standard = "default", .group = GROUP_SERVER_TLS,
+{ TEXT(server_tls_ciphers), LIVE, .standard = "default", .group = GROUP_SERVER_TLS,
   .help = "Ciphers offered to servers up to TLS 1.2; see client_tls_ciphers." },
-{ PATH(server_tls_key_file), LIVE_LATER, .standard = "", .group = GROUP_SERVER_TLS,
+{ PATH(server_tls_key_file), LIVE, .standard = "", .group = GROUP_SERVER_TLS,
   .help = "The private key that belongs to server_tls_cert_file." },
-{ TEXT(server_tls_protocols), LIVE_LATER, .standard = "secure", .group = GROUP_SERVER_TLS,
+{ TEXT(server_tls_protocols), LIVE, .standard = "secure", .group = GROUP_SERVER_TLS,
   .help = "TLS versions allowed to servers; see client_tls_protocols." },
-{ ENUM(server_tls_sslmode, enum tls_mode, choice_tls_mode), LIVE_LATER, .standard = "prefer",
+{ ENUM(server_tls_sslmode, enum tls_mode, choice_tls_mode), LIVE, .standard = "prefer",
   .group = GROUP_SERVER_TLS,
-  .help = "Whether connections to servers may or must use TLS, in the words of libpq's sslmode." },
+  .help = "Whether connections to servers use TLS when the server can (allow, prefer), always "
+	"(require), and whether the server's certificate must be signed by server_tls_ca_file, or "
+	"an authority the system trusts (verify-ca), and be made out to the host we asked for "
+	"(verify-full). Unix sockets go without. When a reload changes how servers are reached, "
+	"all server connections are replaced as they come free." },
 { BOOL(so_reuseport), FIXED_LATER, .standard = "0", .group = GROUP_LISTEN,
   .help = "Lets several processes listen on one port; the kernel spreads the clients." },
 { INT(stats_period, 1, INT_MAX), LIVE, .standard = "60", .unit = "seconds", .group = GROUP_LOG,

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "conf/effective.h"
 #include "net/listener.h"
 #include "pool/pools.h"
 #include "session_internal.h"
@@ -44,7 +45,7 @@ static void take_settings(struct roster *roster, const struct settings *settings
 		.out_high = OUT_HIGH,
 		.out_low = OUT_LOW,
 		.in_max = MAX_COLLECT + READ_SIZE,
-		.turn_reads = 4,
+		.turn_reads = effective_turn_reads(settings),
 	};
 }
 
@@ -81,6 +82,7 @@ void roster_free(struct roster *roster)
 	buffer_release(&roster->scratch);
 	admission_release(roster);
 	settings_unref(roster->settings);
+	tls_context_unref(roster->tls);
 	mem_free(roster);
 }
 
@@ -103,6 +105,14 @@ void roster_reload(struct roster *roster, const struct settings *settings)
 		session_find_timeouts(session);
 		session_watch_deadline(session);
 	}
+}
+
+void roster_set_tls(struct roster *roster, struct tls_context *tls)
+{
+	struct tls_context *old = roster->tls;
+
+	roster->tls = tls_context_ref(tls);
+	tls_context_unref(old);
 }
 
 void roster_changed(struct roster *roster)

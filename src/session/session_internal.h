@@ -7,6 +7,7 @@
 #include "net/loop.h"
 #include "net/stream.h"
 #include "net/timer.h"
+#include "net/tls.h"
 #include "pool/pool.h"
 #include "session/roster.h"
 #include "session/session.h"
@@ -101,6 +102,7 @@ struct roster {
 	struct statement_store *statements;
 	struct varset_store    *varsets;
 	const struct settings  *settings;
+	struct tls_context     *tls; /* held; NULL: without TLS */
 	struct list             sessions;
 	struct map              keys;  /* cancel key -> session */
 	struct map              users; /* name -> struct user_count */
@@ -154,6 +156,16 @@ bool admission_differs(const struct settings *before, const struct settings *aft
 /* Makes the tables of rules and maps of the settings in force. */
 void admission_read(struct roster *roster);
 void admission_release(struct roster *roster);
+
+/* secure.c */
+void secure_on_ssl_request(struct session *session, const struct startup_frame *frame);
+void secure_on_gss_request(struct session *session, const struct startup_frame *frame);
+/* The first byte is that of a TLS handshake. */
+void secure_on_direct_tls(struct session *session);
+/* True when this client must not go on without TLS. */
+bool secure_is_missing(const struct session *session);
+/* The stream ended: if that was because of TLS, the log is told. */
+void secure_log_failure(const struct session *session);
 
 /* startup.c */
 /*

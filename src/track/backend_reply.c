@@ -271,6 +271,8 @@ static struct reply on_error(struct backend *backend, const struct message *mess
 	    backend_write_renamed(backend, head, message))
 		reply.action = REPLY_REPLACE;
 	note_failed_copy(backend);
+	if (head->kind == DEBT_QUERY && backend_undo_drop(head) != OK)
+		return broken();
 	if ((BIT(head->kind) & ENDS) == 0 && backend_skip_batch(backend) != OK)
 		return broken();
 	return finish(backend, reply, backend->own.len);
