@@ -2,7 +2,9 @@
 
 import os
 import pwd
+import subprocess
 
+import psycopg
 import pytest
 
 import harness
@@ -150,3 +152,94 @@ def test_without_rules_nobody_comes_in_but_the_owner(pooler):
     p.start()
     assert failure(p.wire) == "no authentication method is found"
     assert failure(p.wire, "admin", "pgcarwash") == "no authentication method is found"
+
+
+# ---- certificates -----------------------------------------------------------------------------
+
+def openssl(*arguments, folder):
+    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def make_certificate(folder, name, subject, authority=None):
+    """NAME.key and NAME.crt, signed by itself or by that authority."""
+    openssl("req", "-x509" if not authority else "-new", "-newkey", "ec", "-pkeyopt",
+            "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", subject,
+            "-keyout", f"{name}.key", "-out", f"{name}.{'csr' if authority else 'crt'}",
+            folder=folder)
+    if authority:
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{authority}.crt", "-CAkey",
+                f"{authority}.key", "-CAcreateserial", "-days", "2", "-out", f"{name}.crt",
+                folder=folder)
+    for path in folder.glob(f"{name}.*"):
+        path.chmod(0o600)
+
+
+@pytest.fixture
+def with_certificates(pooler):
+    def make(rules=None, maps=None, **settings):
+        p = pooler(start=False, **settings)
+        certificates = p.folder / "certificates"
+        certificates.mkdir(mode=0o755)
+        make_certificate(certificates, "ca", "/CN=our authority")
+        make_certificate(certificates, "server", "/CN=localhost", "ca")
+        make_certificate(certificates, "stranger-ca", "/CN=another authority")
+        for name, subject, authority in (
+                ("app", "/CN=app", "ca"), ("anna", "/O=us/CN=Anna Smith", "ca"),
+                ("stranger", "/CN=app", "stranger-ca"), ("nameless", "/O=us", "ca"),
+                ("two", "/CN=app/CN=other", "ca")):
+            make_certificate(certificates, name, subject, authority)
+        for name in ("server.key", "server.crt", "ca.crt"):
+            harness.give_away(certificates / name)
+        p.settings.update(client_tls_sslmode="allow",
+                          client_tls_key_file=certificates / "server.key",
+                          client_tls_cert_file=certificates / "server.crt",
+                          client_tls_ca_file=certificates / "ca.crt")
+        if rules is not None:
+            p.settings.update(auth_type="hba", auth_hba_file=p.folder / "hba.conf",
+                              auth_ident_file=p.folder / "ident.conf")
+            put(p.folder / "hba.conf", rules)
+            put(p.folder / "ident.conf", maps or "")
+        p.write()
+        p.start()
+
+        def come(user, certificate, sslmode="require"):
+            words = {} if certificate is None else {
+                "sslcert": certificates / f"{certificate}.crt",
+                "sslkey": certificates / f"{certificate}.key"}
+            with p.psycopg(user, sslmode=sslmode, **words) as connection:
+                return connection.execute("select current_user").fetchone()[0]
+        return come
+    return make
+
+
+def refused(come, *arguments):
+    with pytest.raises(psycopg.OperationalError) as caught:
+        come(*arguments)
+    return str(caught.value)
+
+
+def test_auth_type_cert(with_certificates):
+    come = with_certificates(auth_type="cert")
+    failed = "certificate authentication failed"
+    assert come("app", "app") == "app"
+    assert failed in refused(come, "other", "app")
+    assert failed in refused(come, "app", "anna")
+    assert failed in refused(come, "Anna Smith", "anna")  # not in auth_file
+    assert failed in refused(come, "app", None)
+    assert failed in refused(come, "app", "nameless")
+    assert failed in refused(come, "app", "two")
+    assert failed in refused(come, "app", None, "disable")
+    assert refused(come, "app", "stranger")
+
+
+def test_rules_with_certificates(with_certificates):
+    come = with_certificates("hostssl all app,third all cert map=m\n"
+                             "hostssl all other all trust\nhostnossl all all all reject\n",
+                             maps='m "Anna Smith" app\nm app third\n')
+    failed = "certificate authentication failed"
+    assert come("app", "anna") == "app"
+    assert come("third", "app") == "third"
+    assert failed in refused(come, "third", "anna")
+    assert failed in refused(come, "app", "app")
+    assert come("other", None) == "other"
+    assert "login rejected" in refused(come, "other", None, "disable")
