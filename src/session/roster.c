@@ -6,6 +6,7 @@
 
 #include <unistd.h>
 
+#include "auth/users.h"
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/random.h"
@@ -49,6 +50,15 @@ static void take_settings(struct roster *roster, const struct settings *settings
 	};
 }
 
+/* Without users whose secrets could make it, it stays what it was. */
+static void take_mock_key(struct roster *roster)
+{
+	uint8_t key[SCRAM_KEY_LEN];
+
+	if (users_mock_key(pools_users(roster->pools), key) == OK)
+		memcpy(roster->mock_key, key, sizeof(key));
+}
+
 struct roster *roster_new(const struct roster_options *options)
 {
 	struct roster *roster = mem_alloc_zero(sizeof(*roster));
@@ -67,6 +77,8 @@ struct roster *roster_new(const struct roster_options *options)
 	map_init(&roster->users, seed);
 	buffer_init(&roster->scratch);
 	random_bytes(roster->mock_key, sizeof(roster->mock_key));
+	take_mock_key(roster);
+	admission_read(roster);
 	roster->changed.run = run_changed;
 	return roster;
 }
@@ -80,9 +92,10 @@ void roster_free(struct roster *roster)
 	map_release(&roster->users);
 	buffer_release(&roster->scratch);
 	welcome_memo_clear(&roster->memo);
+	admission_release(roster);
 	settings_unref(roster->settings);
 	tls_context_unref(roster->tls);
-	mem_free(roster);
+	mem_free_secret(roster, sizeof(*roster));
 }
 
 void roster_reload(struct roster *roster, const struct settings *settings)
@@ -90,7 +103,10 @@ void roster_reload(struct roster *roster, const struct settings *settings)
 	const struct settings *old = roster->settings;
 
 	take_settings(roster, settings);
+	if (admission_differs(old, settings))
+		admission_read(roster);
 	settings_unref(old);
+	take_mock_key(roster);
 	LIST_EACH(&roster->sessions, node)
 	{
 		struct session *session = CONTAINER_OF(node, struct session, node);
@@ -100,6 +116,9 @@ void roster_reload(struct roster *roster, const struct settings *settings)
 			continue;
 		}
 		session_find_timeouts(session);
+		/* What was not watched has no beginning: it is now. */
+		if (session->state == SESSION_IDLE && moment_is_never(session->idle_since))
+			session->idle_since = loop_now(roster->loop);
 		session_watch_deadline(session);
 	}
 }

@@ -1,6 +1,8 @@
 #ifndef SESSION_INTERNAL_H
 #define SESSION_INTERNAL_H
 
+#include "auth/challenge.h"
+#include "auth/scram.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "net/loop.h"
@@ -16,14 +18,30 @@
 /* What the modules of the session layer share: the two structs, and who calls whom. */
 
 struct cancel;
-struct challenge;
+struct hba;
+struct ident;
+struct lookup;
 struct service;
+
+/* How a client shows who it is. */
+enum login_proof {
+	PROOF_ANY,
+	PROOF_TRUST,
+	PROOF_PLAIN,
+	PROOF_MD5,
+	PROOF_SCRAM,
+	PROOF_PEER,
+	PROOF_CERTIFICATE,
+};
 
 /* What is only needed until the client is in. */
 struct login {
+	enum login_proof  proof;
+	struct lookup    *lookup;  /* of its secret, while under way */
 	struct challenge *challenge;
 	struct buffer     params;  /* settings the client asked for: name NUL value NUL ... */
 	struct buffer     unknown; /* _pq_ options: name NUL ... */
+	unsigned          unknown_count;
 	bool negotiate;            /* it asked for a newer protocol or unknown options */
 	bool skip_authentication;
 	bool own_user;
@@ -113,7 +131,9 @@ struct roster {
 	struct stream_limits    stream_limits;
 	struct moment           work_turn; /* when work_left was filled */
 	uint32_t                work_left; /* password work left for this turn */
-	uint8_t                 mock_key[32];
+	uint8_t                 mock_key[SCRAM_KEY_LEN];
+	struct hba             *hba;   /* with auth_type hba; NULL: no rules */
+	struct ident           *ident; /* the maps for them */
 	struct loop_task        changed;
 	void (*on_change)(void *ctx);
 	void *on_change_ctx;
@@ -125,6 +145,8 @@ void session_enter(struct session *session, enum session_state state);
 bool session_is_leaving(const struct session *session);
 /* Queues bytes for the client; ends the session without memory. */
 void session_write(struct session *session, struct slice bytes);
+/* The client is read again, unless all are suspended. */
+void session_resume_client(struct session *session);
 /* The server goes back to its pool, whatever its condition. */
 void session_give_back(struct session *session);
 /* Looks again at which timeout is due first. */
@@ -136,8 +158,21 @@ void session_find_timeouts(struct session *session);
 /* login.c: everything up to the first ReadyForQuery. */
 extern const struct stream_events login_events;
 void login_free(struct session *session);
+/* Has the client prove itself by method; secret NULL: there is no such user. */
+void login_challenge(struct session *session, enum auth_method method, const struct secret *secret,
+                     const struct secret *example);
+/* Whether a database of this name is answered by ourselves. */
+bool roster_has_service(const struct roster *roster, const char *dbname);
 /* A turn's share of password work. */
 void login_work(struct session *session);
+
+/* admission.c: how a client has to prove who it is, and against which secret. */
+void admission_begin(struct session *session);
+/* Whether the tables of rules and maps have to be made anew. */
+bool admission_differs(const struct settings *before, const struct settings *after);
+/* Makes the tables of rules and maps of the settings in force. */
+void admission_read(struct roster *roster);
+void admission_release(struct roster *roster);
 
 /* secure.c */
 void secure_on_ssl_request(struct session *session, const struct startup_frame *frame);

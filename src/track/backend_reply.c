@@ -76,10 +76,12 @@ static struct reply finish(struct backend *backend, struct reply reply, size_t a
 		return broken();
 	if (reply.creditor == NULL && reply.action == REPLY_FORWARD)
 		reply.action = REPLY_SWALLOW;
-	reply.ahead = (struct slice){ backend->own.data, ahead };
-	reply.behind = (struct slice){ backend->own.data + ahead, backend->own.len - ahead };
-	if (backend->own.len == 0)
-		reply.ahead = reply.behind = SLICE_NONE;
+	reply.ahead = reply.behind = SLICE_NONE;
+	if (backend->own.len > 0) {
+		reply.ahead = (struct slice){ backend->own.data, ahead };
+		reply.behind = (struct slice){ backend->own.data + ahead,
+					       backend->own.len - ahead };
+	}
 	if (reply.creditor != NULL && (reply.action == REPLY_FORWARD || backend->own.len > 0))
 		backend->told = true;
 	return reply;
