@@ -72,10 +72,11 @@ static struct reply finish(struct backend *backend, struct reply reply, size_t a
 		return broken();
 	if (reply.creditor == NULL && reply.action == REPLY_FORWARD)
 		reply.action = REPLY_SWALLOW;
-	reply.ahead = (struct slice){ backend->own.data, ahead };
-	reply.behind = (struct slice){ backend->own.data + ahead, backend->own.len - ahead };
-	if (backend->own.len == 0)
-		reply.ahead = reply.behind = SLICE_NONE;
+	if (backend->own.len > 0) {
+		reply.ahead = (struct slice){ backend->own.data, ahead };
+		reply.behind =
+			(struct slice){ backend->own.data + ahead, backend->own.len - ahead };
+	}
 	if (reply.creditor != NULL && (reply.action == REPLY_FORWARD || backend->own.len > 0))
 		backend->told = true;
 	return reply;
@@ -98,10 +99,12 @@ static bool is_outdated_plan(const struct notice_view *view)
 	       slice_equal(view->routine, SLICE_LITERAL("RevalidateCachedQuery"));
 }
 
+/* The error that a request of ours was made to provoke. */
 static bool is_expected(const struct debt *head, const struct notice_view *view)
 {
-	return head->fate == FATE_REPLACE &&
-	       slice_equal(view->sqlstate, SLICE_LITERAL(FAILING_SQLSTATE));
+	const char *sqlstate = head->kind == DEBT_PARSE ? FAILING_SQLSTATE : "26000";
+
+	return head->fate == FATE_REPLACE && slice_equal(view->sqlstate, slice_of(sqlstate));
 }
 
 static enum mishap find_mishap(const struct debt *head, const struct notice_view *view)
@@ -269,35 +272,54 @@ static void on_tag(struct backend *backend, struct debt *head, const struct mess
 		names_drop_before(&head->creditor->names, head->request);
 }
 
+static bool has_sync(const struct ledger *ledger)
+{
+	for (unsigned i = 0; i < ledger->len; i++) {
+		if (ledger_at(ledger, i)->kind == DEBT_SYNC)
+			return true;
+	}
+	return false;
+}
+
+/* How many of the debts behind the oldest are read by a COPY IN that it begins, up to its end. */
+static unsigned count_read_by_copy(const struct ledger *ledger, enum debt_kind *next)
+{
+	unsigned count = 0;
+
+	for (*next = DEBT_FLUSH; 1 + count < ledger->len; count++) {
+		*next = ledger_at(ledger, 1 + count)->kind;
+		if (*next != DEBT_SYNC && *next != DEBT_FLUSH)
+			break;
+	}
+	return count;
+}
+
 /*
  * CopyInResponse: Sync and Flush that are under way behind the request are read and ignored by
  * the server as part of the copy, up to its end (CopyGetData ignores them "for the convenience of
- * client libraries"; PostgreSQL docs, "COPY Operations"). Anything else would end the server's
- * connection; what it was not sent must not make a difference.
+ * client libraries"; PostgreSQL docs, "COPY Operations"). Any other request ends the server's
+ * connection, unless the COPY has failed before it is read, and so before all in front of it; one
+ * the server was not sent must not make a difference.
  */
 static enum result on_copy_in(struct backend *backend)
 {
 	struct ledger *ledger = &backend->ledger;
-	bool sync_left = false;
+	enum debt_kind next;
+	unsigned count = count_read_by_copy(ledger, &next);
 
-	backend->copy = COPY_IN;
-	while (ledger->len > 1 && backend->copy == COPY_IN) {
-		const struct debt *next = ledger_at(ledger, 1);
-
-		if (next->fate == FATE_OWN)
-			return BROKEN;
-		if (next->kind == DEBT_SYNC)
-			backend->copy_syncs++;
-		else if (next->kind == DEBT_COPY_END)
-			backend->copy = COPY_IN_ENDING;
-		else if (next->kind != DEBT_FLUSH)
-			break;
-		ledger_remove(ledger, 1);
+	backend->copy = COPY_IN_ENDING;
+	if (1 + count < ledger->len && next != DEBT_COPY_END)
+		return ledger_at(ledger, 1 + count)->fate == FATE_OWN ? BROKEN : OK;
+	if (next != DEBT_COPY_END)
+		backend->copy = COPY_IN;
+	else
+		ledger_remove(ledger, 1 + count);
+	for (; count > 0; count--) {
+		backend->copy_syncs += ledger_at(ledger, count)->kind == DEBT_SYNC;
+		ledger_remove(ledger, count);
 	}
-	for (unsigned i = 0; i < ledger->len; i++)
-		sync_left |= ledger_at(ledger, i)->kind == DEBT_SYNC;
 	/* The Sync that was to end the batch is gone; the client sends another after the copy. */
-	if (ledger_head(ledger)->kind == DEBT_EXECUTE && !sync_left)
+	if (ledger_head(ledger)->kind == DEBT_EXECUTE && !has_sync(ledger))
 		backend->batch_open = true;
 	return OK;
 }
@@ -357,8 +379,16 @@ static struct reply on_asynchronous(struct backend *backend, const struct messag
 		reply.creditor = NULL;
 	if (message->type == 'S' && on_parameter(backend, message, head, &reply) != OK)
 		return broken();
-	if (reply.creditor == NULL)
+	if (reply.creditor == NULL) {
 		reply.action = REPLY_SWALLOW;
+		return reply;
+	}
+	/* It may come from the request behind our own replies. */
+	backend_advance(backend);
+	if (backend->own.failed)
+		return broken();
+	reply.ahead = buffer_slice(&backend->own);
+	backend->told |= backend->own.len > 0;
 	return reply;
 }
 

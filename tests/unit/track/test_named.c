@@ -120,12 +120,12 @@ TALK(flush_asks_for_own_replies)
 	GIVES_BACK(1);
 }
 
-TALK(notices_do_not_disturb_own_replies)
+TALK(notices_come_behind_own_replies)
 {
 	share_one(self);
 	SENDS(1, "Pb=one Bb S");
 	SAYS(0, "N 2 ZI");
-	AT_CLIENT(1, "N 1 2 ZI");
+	AT_CLIENT(1, "1 N 2 ZI");
 	GIVES_BACK(1);
 }
 
@@ -276,11 +276,11 @@ TALK(names_of_ours_reach_nobody)
 	self->show_messages = true;
 	share_one(self);
 	SENDS(1, "B#1 E S");
-	AT_SERVER(0, "P#none=SELECT.pgcarwash_refuses_this B#1 E S");
-	SAYS(0, "E=42703 ZI");
+	AT_SERVER(0, "Ds=#none B#1 E S");
+	SAYS(0, "E=26000 ZI");
 	AT_CLIENT(1, "E=26000(prepared statement \"pgcarwash_1\" does not exist) ZI");
 	SENDS(1, "Ds=#1 S");
-	SAYS(0, "E=42703 ZI");
+	SAYS(0, "E=26000 ZI");
 	SENDS(1, "Cs=#1 S");
 	SAYS(0, "ZI");
 	AT_CLIENT(1, "E=26000(prepared statement \"pgcarwash_1\" does not exist) ZI 3 ZI");
