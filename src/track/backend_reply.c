@@ -136,26 +136,29 @@ static void note_mishap(struct backend *backend, enum mishap mishap, const struc
 }
 
 /*
- * True when the creditor hears of the statement's new result type in this very batch: it prepares
- * it before the request at place, or describes it or a portal from there on.
+ * True when the creditor does not rely on the statement's old result type: it prepares it in this
+ * very batch before the request at place, describes it or a portal from there on, or uses it for
+ * the first time.
  */
-static bool learns_of(const struct ledger *ledger, unsigned place,
-		      const struct statement *statement)
+static bool learns_of(const struct ledger *ledger, unsigned place)
 {
+	const struct debt *head = ledger_at(ledger, place);
+	const struct statement *statement = head->uses;
+	const struct names *names = &head->creditor->names;
+
 	for (unsigned i = 0; i < ledger->len; i++) {
 		const struct debt *debt = ledger_at(ledger, i);
-		const struct binding *binding;
+		const struct binding *binding = NULL;
 
 		if (i >= place && debt->kind == DEBT_DESCRIBE &&
 		    (debt->uses == NULL || debt->uses == statement))
 			return true;
-		if (i >= place || !debt->named || debt->creditor == NULL)
-			continue;
-		binding = names_find_request(&debt->creditor->names, debt->request);
+		if (i < place && debt->named)
+			binding = names_find_request(names, debt->request);
 		if (binding != NULL && binding->statement == statement)
 			return true;
 	}
-	return false;
+	return names_is_first_use(names, statement, head->request);
 }
 
 /*
@@ -175,8 +178,7 @@ static bool may_retry(struct backend *backend, enum mishap mishap, unsigned plac
 		if (BIT(ledger_at(ledger, i)->kind) & ENDS)
 			return false;
 	}
-	return mishap != MISHAP_OUTDATED ||
-	       learns_of(ledger, place, ledger_at(ledger, place)->uses);
+	return mishap != MISHAP_OUTDATED || learns_of(ledger, place);
 }
 
 static struct reply retry(struct backend *backend, enum mishap mishap, const struct debt *head)

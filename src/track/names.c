@@ -80,6 +80,19 @@ void names_renew(struct names *names, const struct statement *statement)
 	}
 }
 
+bool names_is_first_use(const struct names *names, const struct statement *statement,
+			uint64_t request)
+{
+	LIST_EACH(&names->all, node)
+	{
+		struct binding *binding = CONTAINER_OF(node, struct binding, node);
+
+		if (binding->statement == statement && binding->first_use == request)
+			return true;
+	}
+	return false;
+}
+
 void names_take(struct names *names, struct binding *binding)
 {
 	map_remove(&names->bindings, binding_name(binding));

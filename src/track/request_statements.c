@@ -360,6 +360,9 @@ static enum result bring_shared(struct conversation *conversation, struct backen
 	struct prepared_copy found;
 	struct debt *debt;
 
+	/* Who has never used it knows of no type. */
+	if (binding->first_use == 0)
+		binding->generation = statement_generation(statement);
 	if (binding->generation != statement_generation(statement)) {
 		debt = refuse_outdated(conversation, backend, statement);
 		return debt ? OK : BROKEN;
@@ -414,6 +417,8 @@ static enum result use_statement(struct conversation *conversation, struct backe
 	debt = conversation_owe(conversation, backend, kind, FATE_FORWARD);
 	if (debt == NULL)
 		return BROKEN;
+	if (binding != NULL && binding->first_use == 0)
+		binding->first_use = debt->request;
 	if (*shared != NULL) {
 		debt->uses = statement_ref(*shared);
 		debt->generation = statement_generation(*shared);
