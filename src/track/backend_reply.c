@@ -398,18 +398,19 @@ static struct reply on_asynchronous(struct backend *backend, const struct messag
  * A ReadyForQuery that answers none of the debts: a Sync that was thought to have been read by a
  * COPY, which had failed before.
  */
-static bool is_stray_ready(const struct backend *backend, const struct message *message)
+static bool is_stray_ready(struct backend *backend, const struct message *message)
 {
-	const struct debt *head = ledger_head(&backend->ledger);
+	const struct debt *head;
+	unsigned place;
 
 	if (message->type != 'Z' || backend->stray_syncs == 0)
 		return false;
+	head = real_head(backend, &place);
 	return head == NULL || (BIT(head->kind) & ENDS) == 0 ||
 	       (head->kind != DEBT_SYNC && !head->answered);
 }
 
-static struct reply on_stray_ready(struct backend *backend, const struct message *message,
-				   size_t ahead)
+static struct reply on_stray_ready(struct backend *backend, const struct message *message)
 {
 	struct reply reply = { .action = REPLY_FORWARD, .creditor = backend->lent_to };
 
@@ -419,7 +420,7 @@ static struct reply on_stray_ready(struct backend *backend, const struct message
 	if (ledger_is_empty(&backend->ledger))
 		backend->skipping = backend->batch_open = false;
 	reply = on_ready(backend, reply, message, false);
-	return note_turn(backend, finish(backend, reply, ahead));
+	return note_turn(backend, finish(backend, reply, 0));
 }
 
 /* Replaces *set by the set with one more pair. */
@@ -500,10 +501,11 @@ static struct reply on_answer(struct backend *backend, const struct message *mes
 	struct debt *head;
 	size_t ahead;
 
+	/* What it answers came before all that is still owed. */
+	if (is_stray_ready(backend, message))
+		return on_stray_ready(backend, message);
 	backend_advance(backend);
 	ahead = backend->own.len;
-	if (is_stray_ready(backend, message))
-		return on_stray_ready(backend, message, ahead);
 	head = ledger_head(&backend->ledger);
 	if (rule == NULL || head == NULL || (rule->belongs & BIT(head->kind)) == 0 ||
 	    head->fate == FATE_REPLACE || !note_answer(backend, head, message))

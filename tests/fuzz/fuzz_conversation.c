@@ -127,7 +127,11 @@ static void write_copy_fail(struct buffer *out)
 	writer_end(out, mark);
 }
 
-/* While it feeds a COPY a client sends nothing else; Sync and Flush only before the data. */
+/*
+ * While it feeds a COPY a client sends nothing else; Sync and Flush only before the data. Whether
+ * a COPY that has just failed reads such a Sync or the server answers it, the pooler learns from
+ * what comes next, which must therefore not be a reply of its own making.
+ */
 static void write_in_copy(struct client *client, struct buffer *out, unsigned kind)
 {
 	switch (kind % 8) {
@@ -139,8 +143,10 @@ static void write_in_copy(struct client *client, struct buffer *out, unsigned ki
 	case 5:
 	case 6: writer_empty(out, 'c'); break;
 	default:
-		if (!client->data_sent)
+		if (!client->data_sent) {
 			writer_empty(out, kind & 8 ? 'H' : 'S');
+			client->careful |= client->oracle.copy == MODEL_NO_COPY;
+		}
 		break;
 	}
 	if (out->len > 0 && out->data[0] == 'd')
@@ -194,10 +200,12 @@ static void say(struct world *world, int c, unsigned kind, unsigned more)
 	struct client *client = &world->clients[c];
 	struct buffer out = BUFFER_EMPTY;
 
-	/* It has seen the error of its COPY. */
+	/* It has seen all replies, so also the error of its COPY. */
 	if (client->oracle.copy == MODEL_NO_COPY && client->oracle.out.len == 0 &&
 	    client->oracle.unflushed.len == 0)
-		client->copying = false;
+		client->copying = client->careful = false;
+	if (client->careful && !client->copying)
+		return;
 	if (client->copying)
 		write_in_copy(client, &out, kind);
 	else
@@ -282,6 +290,8 @@ static void finish(struct world *world, int c)
 {
 	while (world->clients[c].copying)
 		say(world, c, 5, 0);
+	if (world->clients[c].careful)
+		world_drain(world);
 	say(world, c, 13, 0);
 	say(world, c, 8, 11);
 }

@@ -25,6 +25,7 @@ struct client {
 	int server;	       /* lent to it, -1: none */
 	bool stalled;	       /* the first pending one must wait, and a Flush was sent for it */
 	bool copying;	       /* it has a COPY to feed and has not ended it yet */
+	bool careful;	       /* it says no more before it has all replies: see write_in_copy */
 	bool data_sent;	       /* and has begun to */
 };
 
