@@ -254,6 +254,7 @@ static void something_special(struct world *world, unsigned what)
 		client_vanish(world, (int)what - 2);
 		break;
 	case 4: world_drain(world); break;
+	case 5: world_age(world); break;
 	default: world->fault_in = what > 16 ? what - 16 : 0; break;
 	}
 	for (int c = 0; c < CLIENTS; c++)

@@ -100,6 +100,7 @@ static inline void model_store(struct model *model, struct slice name, struct sl
 		i++;
 	CHECK(i < MODEL_STATEMENTS && name.len < sizeof(model->statements[i].name));
 	model->statements[i].used = true;
+	model->statements[i].outdated = false;
 	snprintf(model->statements[i].name, sizeof(model->statements[i].name), "%.*s",
 		 (int)name.len, name.data);
 	snprintf(model->statements[i].text, MODEL_TEXT, "%.*s", (int)text.len, text.data);
@@ -158,7 +159,7 @@ static inline bool model_bind(struct model *model, struct slice body)
 	statement = model_find(model, view.statement);
 	if (!statement)
 		return model_fail_name(model, "26000", name, "does not exist");
-	if (model_is_aborted(model, statement->text))
+	if (model_is_aborted(model, statement->text) || !model_is_current(model, statement))
 		return false;
 	portal = model_find_portal(model, view.portal);
 	if (portal && view.portal.len > 0)
@@ -199,7 +200,8 @@ static inline bool model_describe(struct model *model, struct slice body)
 			return model_fail(model, "34000", "portal does not exist");
 		text = portal->text;
 	}
-	if (model_is_aborted(model, text))
+	if (model_is_aborted(model, text) ||
+	    (view.kind == 'S' && !model_is_current(model, statement)))
 		return false;
 	if (view.kind == 'S')
 		model_tell(model, 't', text);

@@ -18,6 +18,7 @@
 
 struct model_statement {
 	bool used;
+	bool outdated; /* what it returns has changed since */
 	char name[48];
 	char text[MODEL_TEXT];
 };
@@ -90,7 +91,8 @@ static inline void model_tell(struct model *model, char type, const char *text)
 }
 
 /* Errors and notices are sent at once (send_message_to_frontend). */
-static inline void model_notice(struct model *model, char type, const char *state, const char *text)
+static inline void model_complain(struct model *model, char type, const char *state,
+				  const char *text, const char *routine)
 {
 	notice_write(&model->unflushed, type,
 		     &(struct notice_view){
@@ -99,8 +101,14 @@ static inline void model_notice(struct model *model, char type, const char *stat
 								: "WARNING"),
 			     .sqlstate = slice_of(state),
 			     .message = slice_of(text),
+			     .routine = slice_of(routine),
 		     });
 	model_flush(model);
+}
+
+static inline void model_notice(struct model *model, char type, const char *state, const char *text)
+{
+	model_complain(model, type, state, text, "");
 }
 
 /* Changed settings are reported when the server is about to wait for a command. */
@@ -168,6 +176,17 @@ static inline bool model_fail_name(struct model *model, const char *state, const
 			  name[0] || strcmp(state, "26000") != 0
 				  ? text
 				  : "unnamed prepared statement does not exist");
+}
+
+/* RevalidateCachedQuery; true when it is not so. */
+static inline bool model_is_current(struct model *model, const struct model_statement *statement)
+{
+	if (!statement->outdated)
+		return true;
+	model_complain(model, 'E', "0A000", "cached plan must not change result type",
+		       "RevalidateCachedQuery");
+	model_abort(model);
+	return false;
 }
 
 static inline bool model_is_exit(const char *text)

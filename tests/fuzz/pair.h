@@ -26,6 +26,7 @@ struct client {
 	bool stalled;	       /* the first pending one must wait, and a Flush was sent for it */
 	bool copying;	       /* it has a COPY to feed and has not ended it yet */
 	bool careful;	       /* it says no more before it has all replies: see write_in_copy */
+	bool is_old;	       /* it was there when tables changed */
 	bool data_sent;	       /* and has begun to */
 };
 
@@ -204,6 +205,20 @@ static inline void world_close(struct world *world)
 	varset_store_free(world->varsets);
 }
 
+/*
+ * Tables have changed: what was prepared on the servers returns something else now. (No oracle is
+ * told: a client that gets the error for that cannot be compared any longer.)
+ */
+static inline void world_age(struct world *world)
+{
+	for (int s = 0; s < SERVERS; s++) {
+		for (unsigned i = 1; i < MODEL_STATEMENTS; i++)
+			world->servers[s].model.statements[i].outdated = true;
+	}
+	for (int c = 0; c < CLIENTS; c++)
+		world->clients[c].is_old = true;
+}
+
 /* ---- what must be true of a server that is clean ---- */
 
 static inline void server_check(const struct server *server)
@@ -317,6 +332,13 @@ static inline void client_replay(struct world *world, int c)
 	buffer_release(&requests);
 }
 
+static inline bool tells_of_change(const struct reply *reply, const struct message *message)
+{
+	struct slice error = reply->action == REPLY_REPLACE ? reply->ahead : message->body;
+
+	return message->type == 'E' && memmem(error.data, error.len, "C0A000", 6) != NULL;
+}
+
 static inline void world_carry_out(struct world *world, int s, const struct reply *reply,
 				   const struct message *message)
 {
@@ -324,6 +346,12 @@ static inline void world_carry_out(struct world *world, int s, const struct repl
 	int c = client_of(world, reply->creditor);
 
 	CHECK(c < 0 || c == server->client);
+	if (c >= 0 && reply->action != REPLY_RETRY && tells_of_change(reply, message)) {
+		CHECK(world->clients[c].is_old || server->backend.told || server->backend.retried ||
+		      !server->backend.recording);
+		client_vanish(world, c);
+		return;
+	}
 	if (c >= 0) {
 		client_get(&world->clients[c], reply->ahead);
 		if (reply->action == REPLY_FORWARD)
