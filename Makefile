@@ -14,9 +14,16 @@ CC := gcc
 endif
 FUZZ_CC      ?= clang
 PREFIX       ?= /usr/local
+SYSCONFDIR   ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
+UNITDIR      ?= $(PREFIX)/lib/systemd/system
 FUZZ_SECONDS ?= 60
 # Flavour of the pgcarwash that the wire, fault, system and driver tests start.
 TEST_FLAVOUR ?= debug
+
+BINDIR  := $(PREFIX)/bin
+MANDIR  := $(PREFIX)/share/man
+DOCDIR  := $(PREFIX)/share/doc/pgcarwash
+CONFDIR := $(SYSCONFDIR)/pgcarwash
 
 Q := $(if $(V),,@)
 say = @$(if $(V),:,printf '  %-8s %s\n' $(1) $(2))
@@ -41,7 +48,11 @@ $(foreach pair,$(below),$(eval below_$(firstword $(subst =, ,$(pair))) := \
 UNIT_TESTS := $(wildcard $(LAYERS:%=tests/unit/%/test_*.c))
 FUZZERS    := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 TOOLS      := $(patsubst tests/tools/%.c,%,$(wildcard tests/tools/*.c))
+DOC_TOOLS  := $(filter gen%,$(TOOLS))
 BENCHES    := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/*.c))
+# What stands around a session in tests; linked where it is called for.
+STAGE      := $(wildcard tests/stage/*.c)
+FAULTS     := $(wildcard tests/faults/*.c)
 
 # ---- how it is compiled ----
 
@@ -98,11 +109,25 @@ endef
 
 # $(call unit_rule,flavour,folder,test)
 define unit_rule
-build/$(1)/tests/unit/$(2)/$(3): build/$(1)/obj/tests/unit/$(2)/$(3).o $(call libraries,$(1),$(filter $(FOLDERS),$(2)) $(below_$(2)))
+build/$(1)/tests/unit/$(2)/$(3): build/$(1)/obj/tests/unit/$(2)/$(3).o $(if $(filter session,$(2)),build/$(1)/libstage.a) \
+		$(call libraries,$(1),$(filter $(FOLDERS),$(2)) $(below_$(2)))
 	$$(call say,LINK,$$@)
 	@mkdir -p $$(@D)
 	$$(call link,$(1),$$^)
 UNIT_$(1) += build/$(1)/tests/unit/$(2)/$(3)
+endef
+
+# $(call stage_rule,flavour)
+define stage_rule
+build/$(1)/libstage.a: $(STAGE:%.c=build/$(1)/obj/%.o)
+	$$(call say,AR,$$@)
+	$$(Q)rm -f $$@ && $$(ar_$(1)) rcs $$@ $$^
+
+build/$(1)/tests/faults/faults: $(FAULTS:%.c=build/$(1)/obj/%.o) build/$(1)/libstage.a \
+		$(call libraries,$(1),$(filter session,$(FOLDERS)) $(below_session))
+	$$(call say,LINK,$$@)
+	@mkdir -p $$(@D)
+	$$(call link,$(1),$$^)
 endef
 
 define tool_rule
@@ -133,13 +158,14 @@ build/$(1)/obj/%.o: src/%.c build/$(1)/flags
 build/$(1)/obj/tests/%.o: tests/%.c build/$(1)/flags
 	$$(call say,CC,$$@)
 	@mkdir -p $$(@D)
-	$$(Q)$$(cc_$(1)) $$(CPPFLAGS_ALL) -Itests/unit $$(CFLAGS_ALL) $$(cflags_$(1)) $$(CFLAGS) -MMD -MP -c -o $$@ $$<
+	$$(Q)$$(cc_$(1)) $$(CPPFLAGS_ALL) -Itests -Itests/unit $$(CFLAGS_ALL) $$(cflags_$(1)) $$(CFLAGS) -MMD -MP -c -o $$@ $$<
 
 build/$(1)/pgcarwash: build/$(1)/obj/daemon/main.o $(call libraries,$(1),$(FOLDERS))
 	$$(call say,LINK,$$@)
 	$$(call link,$(1),$$^)
 
 $(foreach folder,$(FOLDERS),$(eval $(call library_rule,$(1),$(folder))))
+$(eval $(call stage_rule,$(1)))
 $(foreach tool,$(TOOLS),$(eval $(call tool_rule,$(1),$(tool))))
 $(foreach bench,$(BENCHES),$(eval $(call bench_rule,$(1),$(bench))))
 $(foreach test,$(UNIT_TESTS),$(eval $(call unit_rule,$(1),$(notdir $(patsubst %/,%,$(dir $(test)))),$(basename $(notdir $(test))))))
@@ -164,11 +190,14 @@ $(foreach fuzzer,$(FUZZERS),$(eval $(call fuzz_rules,$(fuzzer))))
 program = $(if $(MAIN),build/$(1)/pgcarwash,$(call libraries,$(1),$(FOLDERS)))
 # $(call script,path,arguments): runs a test script; one that does not exist is skipped.
 script = $(Q)if [ -f $(1) ]; then PGCARWASH=$(2) $(1); else echo "$(1): not there yet"; echo "0 passed, 0 failed"; fi
+# $(call keep,file,mode): installs a file of the configuration, unless there is one.
+keep = @file=$(DESTDIR)$(CONFDIR)/$(notdir $(1)); [ -e "$$file" ] || \
+	{ sed 's|@CONFDIR@|$(CONFDIR)|' $(1) | install -D -m $(2) /dev/stdin "$$file"; }
 test_daemon = $(if $(MAIN),build/$(TEST_FLAVOUR)/pgcarwash)
 
 .PHONY: always all release debug asan check check-unit check-asan check-wire check-faults check-system check-drivers \
 	check-static check-fuzz-replay fuzz bench bench-parts demo format docs deps deps-check deps-drivers \
-	deps-bench install uninstall clean help
+	deps-bench install uninstall deb check-install clean help
 
 all: release ## build build/release/pgcarwash
 
@@ -180,7 +209,7 @@ release debug asan:
 
 check: deps-check ## all tests but the drivers that need more packages, then a sum
 	$(Q)MAKE="$(MAKE)" tests/check.sh check-static check-unit check-fuzz-replay check-asan \
-		check-wire check-faults check-system
+		check-wire check-faults check-system check-install
 
 check-unit: $(UNIT_debug) ## unit tests of every module
 	$(Q)tests/run_programs.sh $^
@@ -192,8 +221,8 @@ check-asan: $(UNIT_asan) $(if $(MAIN),build/asan/pgcarwash) ## unit and wire tes
 check-wire: $(test_daemon) ## wire scripts: fake client, fake server, exact bytes
 	$(call script,tests/wire/run.sh,$(test_daemon))
 
-check-faults: $(test_daemon) ## the Nth allocation fails, for N = 1, 2, ...
-	$(call script,tests/faults/run.sh,$(test_daemon))
+check-faults: build/asan/tests/faults/faults ## the Nth allocation fails, for N = 1, 2, ...
+	$(call script,tests/faults/run.sh,)
 
 check-system: $(test_daemon) ## against a real PostgreSQL
 	$(call script,tests/system/run.sh,$(test_daemon))
@@ -225,8 +254,8 @@ demo: ## install, build, and show a workload running through it
 format: ## clang-format every source
 	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
 
-docs: $(if $(filter gendocs,$(TOOLS)),build/debug/gendocs) ## write what is generated from the tables
-	$(if $(filter gendocs,$(TOOLS)),$(Q)build/debug/gendocs .,@echo "tests/tools/gendocs.c: not there yet")
+docs: $(DOC_TOOLS:%=build/debug/%) ## write what is generated from the tables
+	$(Q)for tool in $^; do "$$tool" . || exit 1; done
 
 deps: ## install missing Debian packages for building
 	$(Q)tests/deps.sh build
@@ -241,13 +270,28 @@ deps-bench:
 	$(Q)tests/deps.sh build bench
 
 install: release ## copy to PREFIX (/usr/local), below DESTDIR if set
-	install -D -m 755 build/release/pgcarwash $(DESTDIR)$(PREFIX)/bin/pgcarwash
-	$(if $(wildcard pgcarwash.ini.example),install -D -m 644 pgcarwash.ini.example $(DESTDIR)$(PREFIX)/share/doc/pgcarwash/pgcarwash.ini.example)
-	$(if $(wildcard etc/pgcarwash.service),install -D -m 644 etc/pgcarwash.service $(DESTDIR)$(PREFIX)/lib/systemd/system/pgcarwash.service)
+	install -D -m 755 build/release/pgcarwash $(DESTDIR)$(BINDIR)/pgcarwash
+	install -D -m 644 -t $(DESTDIR)$(MANDIR)/man1 docs/pgcarwash.1
+	install -D -m 644 -t $(DESTDIR)$(MANDIR)/man5 docs/pgcarwash.5
+	install -D -m 644 -t $(DESTDIR)$(DOCDIR) README.md LICENSE pgcarwash.ini.example $(wildcard docs/[A-Z]*.md)
+	install -D -m 644 -t $(DESTDIR)$(UNITDIR) etc/pgcarwash.service etc/pgcarwash.socket
+	sed -i 's|@BINDIR@|$(BINDIR)|; s|@CONFDIR@|$(CONFDIR)|' $(DESTDIR)$(UNITDIR)/pgcarwash.service
+	install -D -m 644 etc/pgcarwash.logrotate $(DESTDIR)$(SYSCONFDIR)/logrotate.d/pgcarwash
+	$(call keep,etc/pgcarwash.ini,644)
+	$(call keep,etc/userlist.txt,640)
+	$(call keep,etc/hba.conf,644)
 
-uninstall: ## remove what install copied
-	rm -f $(DESTDIR)$(PREFIX)/bin/pgcarwash $(DESTDIR)$(PREFIX)/lib/systemd/system/pgcarwash.service
-	rm -rf $(DESTDIR)$(PREFIX)/share/doc/pgcarwash
+uninstall: ## remove what install copied, but for the configuration
+	rm -f $(DESTDIR)$(BINDIR)/pgcarwash $(DESTDIR)$(MANDIR)/man1/pgcarwash.1 \
+		$(DESTDIR)$(MANDIR)/man5/pgcarwash.5 $(DESTDIR)$(UNITDIR)/pgcarwash.service \
+		$(DESTDIR)$(UNITDIR)/pgcarwash.socket $(DESTDIR)$(SYSCONFDIR)/logrotate.d/pgcarwash
+	rm -rf $(DESTDIR)$(DOCDIR)
+
+deb: release ## a Debian package in build/, without network
+	$(Q)MAKE="$(MAKE)" etc/debian/build.sh build/release/pgcarwash build
+
+check-install: release ## install, uninstall and the Debian package, in a folder of their own
+	$(Q)MAKE="$(MAKE)" tests/install/run.sh
 
 clean: ## remove build/
 	rm -rf build

@@ -8,10 +8,12 @@ folder=$(mktemp -d) || exit 1
 trap 'rm -rf "$folder"' EXIT
 passed=0
 failed=0
-if ! build/debug/gendocs "$folder"; then
-    echo "build/debug/gendocs does not run: make build/debug/gendocs"
+for tool in gendocs genadmin genman; do
+    build/debug/$tool "$folder" && continue
+    echo "build/debug/$tool does not run: make build/debug/$tool"
     failed=1
-else
+done
+if [ "$failed" -eq 0 ]; then
     while read -r name; do
         if diff -u "$name" "$folder/$name" >"$folder/difference" 2>&1; then
             passed=$((passed + 1))

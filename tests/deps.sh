@@ -9,22 +9,25 @@ packages_for() {
     case $1 in
     build) echo gcc make pkg-config binutils libevent-dev libpq-dev libssl-dev libinih-dev \
         libpg-query-dev libidn-dev libhiredis-dev ;;
-    check) echo git procps openssl python3 python3-psycopg2 python3-psycopg python3-asyncpg \
-        nodejs node-pg postgresql postgresql-contrib ;;
+    check) echo git procps openssl python3 python3-venv nodejs npm postgresql \
+        postgresql-contrib ;;
     fuzz) echo clang libclang-rt-14-dev ;;
-    drivers) echo default-jdk-headless libpostgresql-jdbc-java golang-go \
-        golang-github-lib-pq-dev golang-github-jackc-pgx-v4-dev ruby ruby-pg php-cli php-pgsql \
-        perl libdbd-pg-perl ;;
+    drivers) echo python3 postgresql postgresql-contrib default-jdk-headless \
+        libpostgresql-jdbc-java golang-go ruby ruby-pg php-cli php-pgsql perl libdbd-pg-perl ;;
     demo) echo postgresql postgresql-contrib ;;
-    bench) echo postgresql postgresql-contrib pgbouncer haproxy ;;
+    bench) echo python3 postgresql postgresql-contrib pgbouncer haproxy ;;
     *) return 1 ;;
     esac
 }
 
 is_installed() {
-    # A Node.js that is not Debian's cannot have Debian's node-pg; npm then puts it here, and
-    # NODE_PATH=build/node/node_modules:/usr/share/nodejs finds it in either place.
-    [ "$1" = node-pg ] && [ -d build/node/node_modules/pg ] && return 0
+    # A Node.js that is not Debian's brings its own npm and cannot have Debian's; a Go or Java
+    # that is there already is good enough.
+    case $1 in
+    npm) command -v npm >/dev/null && return 0 ;;
+    golang-go) command -v go >/dev/null && return 0 ;;
+    default-jdk-headless) command -v javac >/dev/null && return 0 ;;
+    esac
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
@@ -62,22 +65,7 @@ if [ "$(id -u)" -ne 0 ]; then
     fi
     root=(sudo)
 fi
-install() {
-    "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends "$@" >/dev/null
-}
-
 echo "installing ${missing[*]}"
 "${root[@]}" apt-get update -qq || exit 1
-others=()
-node=
-for package in "${missing[@]}"; do
-    if [ "$package" = node-pg ]; then node=$package; else others+=("$package"); fi
-done
-if [ ${#others[@]} -gt 0 ]; then
-    install "${others[@]}" || exit 1
-fi
-if [ -n "$node" ] && ! install "$node" 2>/dev/null; then
-    echo "node-pg does not go with this Node.js; npm puts it into build/node instead"
-    npm install --silent --no-audit --no-fund --prefix build/node pg
-fi
+"${root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

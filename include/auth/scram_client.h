@@ -38,5 +38,7 @@ enum result scram_client_finish(struct scram_client *client, struct slice messag
 
 /* Why it is BROKEN, for the log: never NULL, borrowed for ever. */
 const char *scram_client_reason(const struct scram_client *client);
+/* It is BROKEN for want of memory alone: another exchange may succeed. */
+bool scram_client_lacks_memory(const struct scram_client *client);
 
 #endif

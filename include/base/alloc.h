@@ -1,6 +1,7 @@
 #ifndef BASE_ALLOC_H
 #define BASE_ALLOC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,5 +36,10 @@ size_t mem_blocks_in_use(void);
  */
 void mem_fail_at(uint64_t nth);
 int  mem_fault_hit(void);
+/*
+ * While paused no allocation fails and none is counted: for the parts of a test that play the
+ * world around what is tested.
+ */
+void mem_fault_pause(bool paused);
 
 #endif

@@ -30,6 +30,14 @@ struct listener *listener_new(struct loop *loop, const struct address *address,
 			      const struct listener_options *options,
 			      void (*on_accept)(void *ctx, int fd, const struct address *peer),
 			      void *ctx) MUST_USE;
+/*
+ * The same for a socket that listens already, bound by somebody else: takes fd. NULL on failure
+ * with errno set (EINVAL: not a stream socket that listens); fd is the caller's then. No socket
+ * file is ever removed for it.
+ */
+struct listener *listener_adopt(struct loop *loop, int fd,
+				void (*on_accept)(void *ctx, int fd, const struct address *peer),
+				void *ctx) MUST_USE;
 /* Closes; removes a Unix socket file it made. NULL is allowed. */
 void listener_free(struct listener *listener);
 /* Stops and goes on accepting (SUSPEND); meanwhile clients wait in the kernel's queue. */

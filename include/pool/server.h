@@ -43,6 +43,11 @@ struct borrower_events {
 	void (*on_ready)(void *ctx, char status);
 	/* ReadyForQuery 'I' and nothing is owed: it may give the server back. */
 	void (*on_turn_over)(void *ctx);
+	/*
+	 * Replies came that nobody gets, to requests of our own making: what had to wait for them
+	 * (conversation_must_wait) may go on. May be NULL.
+	 */
+	void (*on_swallowed)(void *ctx);
 	/* REPLY_RETRY: the turn's requests are to be sent again (conversation_replay). */
 	void (*on_retry)(void *ctx);
 	/*

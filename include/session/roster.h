@@ -22,6 +22,7 @@ struct pools;
 struct database;
 struct statement_store;
 struct varset_store;
+struct tls_context;
 
 struct roster_options {
 	struct loop            *loop;
@@ -33,8 +34,17 @@ struct roster_options {
 struct roster *roster_new(const struct roster_options *options) MUST_USE;
 /* All sessions must be gone (roster_end_all, then a turn of the loop). NULL is allowed. */
 void roster_free(struct roster *roster);
-/* New settings: limits and timeouts apply from now on, to those logged in, too. */
+/*
+ * New settings, after pools_reload: limits and timeouts apply from now on, to those logged in,
+ * too. Clients of databases that are gone leave with END_DATABASE_REMOVED.
+ */
 void roster_reload(struct roster *roster, const struct settings *settings);
+
+/*
+ * What connections of clients are encrypted with from now on; those there are keep theirs. A
+ * reference is taken. Without it there is no TLS.
+ */
+void roster_set_tls(struct roster *roster, struct tls_context *tls);
 
 /* Takes fd, a connection just accepted. */
 void roster_accept(struct roster *roster, int fd, const struct address *peer);

@@ -54,6 +54,7 @@ struct backend {
 	bool half_told;	      /* memory ran out: what it was told is not what was noted */
 	bool own_failed;      /* see backend_own_query_failed */
 	struct buffer replay; /* the turn's requests as the client sent them */
+	struct buffer held;   /* a ParameterDescription that may yet be taken back */
 	struct buffer own;    /* replies of our own, until the next call */
 	struct buffer before; /* scratch for steps, until the next call */
 	uint64_t parses;      /* Parse messages sent in all: for statistics */

@@ -62,8 +62,9 @@ struct debt {
 	struct statement *prepared; /* PARSE: put into the server's set; CLOSE: taken out of it */
 	uint64_t copy_number; /* CLOSE: number of the Parse that made the copy taken out; 0: none */
 	struct statement *unnamed; /* what the creditor's unnamed statement was before */
-	struct binding *binding;   /* CLOSE: the name it took away from the creditor */
+	struct binding *binding;   /* the name it took from the creditor (Close, DEALLOCATE) */
 	struct statement *uses;	   /* BIND, DESCRIBE: the shared statement it relies on */
+	uint64_t used_name;	   /* with it: binding.request of the name the creditor used */
 	const struct varset *had; /* QUERY of ours that sets settings: what the server had before */
 	const struct varset *wants; /* with it: what it is to have */
 	struct buffer *instead;	    /* REPLACE: the messages the creditor gets for the error */

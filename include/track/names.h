@@ -20,7 +20,7 @@ struct binding {
 	struct statement *statement; /* a reference; NULL: on the server, under this very name */
 	uint32_t generation;	     /* of the statement's result type that the client knows */
 	uint64_t request;	     /* of the debt whose Parse gave the name */
-	uint64_t first_use;	     /* the request that first bound or described it; 0: none has */
+	bool described;		     /* the client was told its result type, or will be */
 	uint32_t name_len;
 	char name[];
 };
@@ -46,13 +46,10 @@ struct binding *names_add(struct names *names, struct slice name, struct stateme
 struct binding *names_find_request(const struct names *names, uint64_t request);
 /* What names stand for statement is as new as it: the client knows of its change now. */
 void names_renew(struct names *names, const struct statement *statement);
-/* True when this request is the first use of a name for statement. */
-bool names_is_first_use(const struct names *names, const struct statement *statement,
-			uint64_t request);
 /* Takes binding out of the table without freeing it: the caller's now. */
 void names_take(struct names *names, struct binding *binding);
-/* Puts a taken binding back; frees it when the name is in use again or memory is out. */
-void names_put_back(struct names *names, struct binding *binding);
+/* Puts a taken binding back; frees it when the name is in use again. BROKEN without memory. */
+enum result names_put_back(struct names *names, struct binding *binding) MUST_USE;
 /* Frees all bindings made before this request (DISCARD ALL, DEALLOCATE ALL). */
 void names_drop_before(struct names *names, uint64_t request);
 

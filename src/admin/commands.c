@@ -12,9 +12,10 @@ static const struct command commands[] = {
 	  control_show },
 	{ "SELECT", "what", LEVEL_SHOW, "The same as `SHOW what`.", control_show },
 	{ "SET", "key = value", LEVEL_STEER,
-	  "Changes one setting of `[pgcarwash]` until the next RELOAD. A value with blanks or "
-	  "quotes stands in single quotes. Settings that need a restart stay as they are, with "
-	  "a warning in the log.",
+	  "Changes one setting of `[pgcarwash]`, until RELOAD takes what the file says (settings "
+	  "without a default that are not in the file stay as SET made them). A value with blanks "
+	  "or quotes stands in single quotes. Settings that need a restart do not change; the log "
+	  "has a warning.",
 	  control_set },
 	{ "RELOAD", "", LEVEL_STEER,
 	  "Reads the configuration and auth_file again and opens the log file anew. All or "

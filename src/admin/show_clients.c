@@ -14,6 +14,7 @@
 struct row {
 	const char *type; /* "C" or "S" */
 	const char *user, *database, *state;
+	const char *socket_state;    /* as SHOW SOCKETS says it behind "cl_" or "sv_" */
 	const struct stream *stream; /* NULL while a server is being dialled */
 	struct moment connected, requested, waiting_since;
 	bool close_needed;
@@ -50,7 +51,9 @@ static bool client_row(const struct session *session, bool all, struct row *row)
 		.type = "C",
 		.user = facts.user,
 		.database = facts.database,
-		.state = facts.state == SESSION_SERVED ? "active" : session_state_name(facts.state),
+		.state = session_state_name(facts.state),
+		.socket_state = session_state_name(facts.state == SESSION_IDLE ? SESSION_SERVED
+									       : facts.state),
 		.stream = facts.stream,
 		.connected = facts.connected,
 		.requested = moment_is_never(facts.requested) ? facts.connected : facts.requested,
@@ -77,6 +80,9 @@ static void server_row(const struct server *server, struct row *row)
 		.user = pool_user(pool),
 		.database = database_name(pool_database(pool)),
 		.state = server_state_name(facts.state),
+		.socket_state = facts.state == SERVER_CONNECTING || facts.state == SERVER_LOGIN
+					? "login"
+					: server_state_name(facts.state),
 		.stream = facts.stream,
 		.connected = facts.connected,
 		.requested = moment_is_never(facts.requested) ? facts.connected : facts.requested,
@@ -220,7 +226,8 @@ static void put_socket(struct admin *admin, struct table *table, struct row *row
 
 	if (active_only && !unread && !unsent)
 		return;
-	snprintf(state, sizeof(state), "%s_%s", row->type[0] == 'C' ? "cl" : "sv", row->state);
+	snprintf(state, sizeof(state), "%s_%s", row->type[0] == 'C' ? "cl" : "sv",
+		 row->socket_state);
 	row->state = state;
 	table_row(table);
 	put_common(admin, table, row);

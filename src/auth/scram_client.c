@@ -27,6 +27,7 @@ struct scram_client {
 	struct buffer auth_message;	  /* what both sides sign, as far as it is known */
 	uint8_t signature[SCRAM_KEY_LEN]; /* what server-final must hold */
 	const char *reason;
+	bool lacks_memory;
 };
 
 struct scram_client *scram_client_new(struct scram_channel channel)
@@ -63,6 +64,12 @@ static enum result fail(struct scram_client *client, const char *reason)
 	return BROKEN;
 }
 
+static enum result fail_for_memory(struct scram_client *client)
+{
+	client->lacks_memory = true;
+	return fail(client, "out of memory");
+}
+
 enum result scram_client_first(struct scram_client *client, bool declined,
 			       const uint8_t nonce[SCRAM_NONCE_LEN], struct buffer *out)
 {
@@ -76,9 +83,11 @@ enum result scram_client_first(struct scram_client *client, bool declined,
 	buffer_append_text(&client->auth_message, "n=,r=");
 	buffer_append_slice(&client->auth_message, buffer_slice(&client->nonce));
 	if (client->nonce.failed || client->auth_message.failed)
-		return fail(client, "out of memory");
+		return fail_for_memory(client);
 	gs2_append(out, client->flag);
 	buffer_append_slice(out, buffer_slice(&client->auth_message));
+	if (out->failed)
+		return fail_for_memory(client);
 	client->stage = EXPECTS_CHALLENGE;
 	return OK;
 }
@@ -119,7 +128,7 @@ enum result scram_client_challenge(struct scram_client *client, struct slice mes
 	buffer_append_text(&client->auth_message, ",");
 	buffer_append_slice(&client->auth_message, message);
 	if (client->nonce.failed || client->auth_message.failed)
-		return fail(client, "out of memory");
+		return fail_for_memory(client);
 	*recipe = client->recipe;
 	client->stage = HAS_RECIPE;
 	return OK;
@@ -167,12 +176,14 @@ enum result scram_client_final(struct scram_client *client, const struct scram_k
 	mark = client->auth_message.len;
 	write_unproved(client, &client->auth_message);
 	if (client->auth_message.failed)
-		return fail(client, "out of memory");
+		return fail_for_memory(client);
 	if (sign(client, keys, proof) != OK)
 		return fail(client, "libcrypto failed");
 	buffer_append(out, client->auth_message.data + mark, client->auth_message.len - mark);
 	buffer_append_text(out, ",p=");
 	base64_append(out, proof, sizeof(proof));
+	if (out->failed)
+		return fail_for_memory(client);
 	client->stage = EXPECTS_FINAL;
 	return OK;
 }
@@ -204,4 +215,9 @@ enum result scram_client_finish(struct scram_client *client, struct slice messag
 const char *scram_client_reason(const struct scram_client *client)
 {
 	return client->reason;
+}
+
+bool scram_client_lacks_memory(const struct scram_client *client)
+{
+	return client->lacks_memory;
 }

@@ -20,12 +20,13 @@ static size_t bytes_in_use;
 static size_t blocks_in_use;
 static uint64_t fault_countdown; /* 0: switched off */
 static int fault_hit;
+static bool fault_paused;
 
 bool mem_fault_due(void)
 {
 	if (__builtin_expect(fault_countdown == 0, 1))
 		return false;
-	if (--fault_countdown > 0)
+	if (fault_paused || --fault_countdown > 0)
 		return false;
 	fault_hit = 1;
 	return true;
@@ -133,4 +134,9 @@ void mem_fail_at(uint64_t nth)
 int mem_fault_hit(void)
 {
 	return fault_hit;
+}
+
+void mem_fault_pause(bool paused)
+{
+	fault_paused = paused;
 }

@@ -74,17 +74,19 @@ static enum result read_auth_file(struct settings *settings, struct complaints *
 	struct buffer text = BUFFER_EMPTY;
 	const char *file = NULL;
 	unsigned line = 0;
-	enum result result = OK;
+	enum result result;
 
 	settings->auth_file_text = SLICE_NONE;
 	if (!settings->auth_file || !*settings->auth_file)
 		return OK;
 	(void)option_source(option, settings, &file, &line);
-	if (file_read(settings->auth_file, AUTH_FILE_LEN_MAX, &text) != OK) {
+	result = file_read(settings->auth_file, AUTH_FILE_LEN_MAX, &text);
+	if (result != OK && !text.failed) {
+		result = OK;
 		complaints_add(complaints, COMPLAINT_WARNING, file, line,
 			       "could not open auth_file %s: %s", settings->auth_file,
 			       strerror(errno));
-	} else if (text.len > 0) {
+	} else if (result == OK && text.len > 0) {
 		settings->auth_file_text.data =
 			arena_copy_text(settings->private->arena, buffer_slice(&text));
 		settings->auth_file_text.len = settings->auth_file_text.data ? text.len : 0;

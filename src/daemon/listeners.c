@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "daemon/daemon_internal.h"
+#include "daemon/systemd.h"
 #include "net/address.h"
 #include "net/listener.h"
 
@@ -187,6 +188,33 @@ enum result listeners_open(struct listeners *listeners, struct loop *loop,
 	}
 	listeners_close(listeners);
 	return BROKEN;
+}
+
+enum result listeners_adopt(struct listeners *listeners, struct loop *loop,
+			    const struct settings *settings, unsigned passed,
+			    void (*on_accept)(void *ctx, int fd, const struct address *peer),
+			    void *ctx)
+{
+	char text[80];
+
+	log_warning("sockets were passed by systemd: listen_addr and unix_socket_dir are not "
+		    "listened on");
+	for (unsigned i = 0; i < passed && i < LISTENERS_MAX; i++) {
+		int fd = SYSTEMD_FIRST_SOCKET + (int)i;
+		struct listener *listener = listener_adopt(loop, fd, on_accept, ctx);
+
+		if (!listener) {
+			log_fatal("cannot listen on socket %d passed by systemd: %s", fd,
+				  strerror(errno));
+			listeners_close(listeners);
+			return BROKEN;
+		}
+		listeners->items[listeners->count++] = listener;
+		address_print(listener_address(listener), text, sizeof(text));
+		log_info("listening on %s (passed by systemd)", text);
+	}
+	listeners_tune(listeners, settings);
+	return OK;
 }
 
 /* ---- later ---- */

@@ -82,6 +82,21 @@ static void on_signal(evutil_socket_t number, short what, void *context)
 			actions[i].run(context);
 }
 
+static void set_mask(int how)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < COUNT_OF(actions); i++)
+		sigaddset(&set, actions[i].signal);
+	sigprocmask(how, &set, NULL);
+}
+
+void signals_hold(void)
+{
+	set_mask(SIG_BLOCK);
+}
+
 enum result signals_open(struct daemon *daemon)
 {
 	/* A peer that is gone is told by write, not by a signal. */
@@ -94,6 +109,7 @@ enum result signals_open(struct daemon *daemon)
 			return BROKEN;
 		}
 	}
+	set_mask(SIG_UNBLOCK);
 	return OK;
 }
 

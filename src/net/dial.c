@@ -271,7 +271,7 @@ static void on_answer(void *ctx, const struct resolve_answer *answer)
 		return;
 	}
 	if (take_addresses(dial, answer->addresses, answer->count) != OK) {
-		dial->why = END_CONNECT_FAILED;
+		dial->why = END_NO_MEMORY;
 		snprintf(dial->detail, sizeof(dial->detail), "%s", strerror(ENOMEM));
 		dial_finish(dial);
 		return;

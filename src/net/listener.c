@@ -292,13 +292,12 @@ static void listener_shut(struct listener *listener)
 		close(listener->reserve);
 }
 
-struct listener *listener_new(struct loop *loop, const struct address *address,
-			      const struct listener_options *options,
-			      void (*on_accept)(void *ctx, int fd, const struct address *peer),
-			      void *ctx)
+static struct listener *listener_make(struct loop *loop,
+				      void (*on_accept)(void *ctx, int fd,
+							const struct address *peer),
+				      void *ctx)
 {
 	struct listener *listener = mem_alloc_zero(sizeof(*listener));
-	int error;
 
 	if (!listener) {
 		errno = ENOMEM;
@@ -307,15 +306,75 @@ struct listener *listener_new(struct loop *loop, const struct address *address,
 	listener->loop = loop;
 	listener->on_accept = on_accept;
 	listener->ctx = ctx;
-	listener->address = *address;
 	listener->fd = listener->reserve = -1;
 	timer_init(&listener->rest, loop, on_rested, listener);
-	if (listener_open(listener, options) == OK &&
-	    event_assign(&listener->event, loop_base(loop), listener->fd, EV_READ | EV_PERSIST,
-			 on_readable, listener) == 0 &&
-	    event_add(&listener->event, NULL) == 0)
+	return listener;
+}
+
+static enum result listener_watch(struct listener *listener)
+{
+	if (event_assign(&listener->event, loop_base(listener->loop), listener->fd,
+			 EV_READ | EV_PERSIST, on_readable, listener) != 0)
+		return BROKEN;
+	return event_add(&listener->event, NULL) == 0 ? OK : BROKEN;
+}
+
+struct listener *listener_new(struct loop *loop, const struct address *address,
+			      const struct listener_options *options,
+			      void (*on_accept)(void *ctx, int fd, const struct address *peer),
+			      void *ctx)
+{
+	struct listener *listener = listener_make(loop, on_accept, ctx);
+	int error;
+
+	if (!listener)
+		return NULL;
+	listener->address = *address;
+	if (listener_open(listener, options) == OK && listener_watch(listener) == OK)
 		return listener;
 	error = errno;
+	listener_shut(listener);
+	mem_free(listener);
+	errno = error;
+	return NULL;
+}
+
+/* What was passed to us may be anything. BROKEN with errno. */
+static enum result take_socket(struct listener *listener)
+{
+	struct address *address = &listener->address;
+	int type = 0, listens = 0;
+	socklen_t type_len = sizeof(type), listens_len = sizeof(listens);
+
+	address->len = sizeof(address->unix_path);
+	if (getsockopt(listener->fd, SOL_SOCKET, SO_TYPE, &type, &type_len) < 0 ||
+	    getsockopt(listener->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &listens_len) < 0 ||
+	    getsockname(listener->fd, &address->any, &address->len) < 0)
+		return BROKEN;
+	if (type != SOCK_STREAM || !listens) {
+		errno = EINVAL;
+		return BROKEN;
+	}
+	if (fcntl(listener->fd, F_SETFL, O_NONBLOCK) < 0)
+		return BROKEN;
+	listener->reserve = reserve_open();
+	return listener->reserve < 0 ? BROKEN : OK;
+}
+
+struct listener *listener_adopt(struct loop *loop, int fd,
+				void (*on_accept)(void *ctx, int fd, const struct address *peer),
+				void *ctx)
+{
+	struct listener *listener = listener_make(loop, on_accept, ctx);
+	int error;
+
+	if (!listener)
+		return NULL;
+	listener->fd = fd;
+	if (take_socket(listener) == OK && listener_watch(listener) == OK)
+		return listener;
+	error = errno;
+	listener->fd = -1;
 	listener_shut(listener);
 	mem_free(listener);
 	errno = error;

@@ -4,9 +4,10 @@
  * One login at a time is under way while it is not known whether logins work (none has
  * succeeded, or the last one failed), else up to LOGINS_AT_ONCE, so that a burst of clients
  * neither waits for logins one after the other nor storms the server. After a failure the next
- * attempt comes server_login_retry later. Limits: pool size, reserve_pool_size once the oldest
- * waiter has waited reserve_pool_timeout, then max_db_connections and max_user_connections,
- * for which the server idle for longest in another pool is closed.
+ * attempt comes server_login_retry later, after a shortage of our own memory almost at once.
+ * Limits: pool size, reserve_pool_size once the oldest waiter has waited reserve_pool_timeout,
+ * then max_db_connections and max_user_connections, for which the server idle for longest in
+ * another pool is closed.
  */
 
 #include <stdio.h>
@@ -17,6 +18,8 @@
 #include "wire/writer.h"
 
 #define LOGINS_AT_ONCE 4
+/* When to try again after memory was short. */
+#define STARVED_MS 250
 
 static unsigned logins_under_way(const struct pool *pool)
 {
@@ -78,6 +81,9 @@ static bool is_time(const struct pool *pool)
 		return false;
 	if (pool->failed &&
 	    !moment_reached(moment_after(pool->failed_at, settings->server_login_retry), now))
+		return false;
+	if (!moment_is_never(pool->starved_at) &&
+	    !moment_reached(moment_after(pool->starved_at, span_ms(STARVED_MS)), now))
 		return false;
 	return logins_under_way(pool) <
 	       (pool->failed || !pool->welcome ? 1u : (unsigned)LOGINS_AT_ONCE);
@@ -296,6 +302,11 @@ void pool_login_failed(struct pool *pool, enum ending why, struct slice body)
 	struct notice_view view;
 	bool               has_error = body.data && notice_read(body, &view) == OK;
 
+	/* That is no failure of the server's: who waits goes on waiting, newcomers may. */
+	if (why == END_NO_MEMORY) {
+		pool->starved_at = loop_now(pool->pools->loop);
+		return;
+	}
 	pool->failed = true;
 	pool->failure = why;
 	pool->failed_at = loop_now(pool->pools->loop);

@@ -14,6 +14,7 @@
  */
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -225,15 +226,20 @@ static void on_end(void *ctx, int error)
 	struct server *server = ctx;
 	struct pool   *pool = server->pool;
 	bool           in_login = server->state == SERVER_LOGIN;
+	enum ending    why = error == ENOMEM ? END_NO_MEMORY : END_SERVER_CRASHED;
 
 	if (error)
 		log_line(LEVEL_DEBUG, server_prefix(server), "%s", strerror(error));
-	server_close(server, END_SERVER_CRASHED, NULL);
+	server_close(server, why, NULL);
 	if (in_login)
-		pool_login_failed(pool, END_SERVER_CRASHED, SLICE_NONE);
+		pool_login_failed(pool, why, SLICE_NONE);
 }
 
-static const struct stream_events stream_events = { on_input, on_room, on_end };
+static const struct stream_events stream_events = {
+	.on_input = on_input,
+	.on_room = on_room,
+	.on_end = on_end,
+};
 
 static void log_connection(const struct server *server)
 {

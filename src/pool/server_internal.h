@@ -30,6 +30,7 @@ struct pump {
 	uint32_t             body_left; /* of a flowing message: body bytes still to come */
 	struct conversation *body_to;   /* who gets them; NULL: dropped */
 	bool                 active;    /* the input callback is on the stack */
+	bool                 swallowed; /* of these bytes something was for nobody */
 };
 
 struct server {

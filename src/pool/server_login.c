@@ -51,12 +51,15 @@ static void fail(struct server *server, enum ending why)
 
 static void send_out(struct server *server, struct buffer *out)
 {
-	bool sent = !out->failed && stream_write(server->stream, buffer_slice(out)) == OK;
+	bool failed = out->failed;
 
+	/* A stream that cannot send tells by its end. */
+	if (!failed && stream_write(server->stream, buffer_slice(out)) != OK)
+		log_line(LEVEL_DEBUG, server_prefix(server), "cannot send");
 	if (out->data)
 		explicit_bzero(out->data, out->len);
 	buffer_release(out);
-	if (!sent)
+	if (failed)
 		fail(server, END_NO_MEMORY);
 }
 
@@ -195,6 +198,12 @@ static void begin_sasl(struct server *server, struct slice mechanisms)
 	send_out(server, &out);
 }
 
+/* Why the exchange is BROKEN. */
+static enum ending scram_failure(const struct server_login *login, enum ending otherwise)
+{
+	return scram_client_lacks_memory(login->scram) ? END_NO_MEMORY : otherwise;
+}
+
 static void send_final(struct server *server, const struct scram_keys *keys)
 {
 	struct server_login *login = server->login;
@@ -202,7 +211,7 @@ static void send_final(struct server *server, const struct scram_keys *keys)
 
 	if (scram_client_final(login->scram, keys, &final) != OK) {
 		buffer_release(&final);
-		fail(server, END_SERVER_LOGIN_FAILED);
+		fail(server, scram_failure(login, END_SERVER_LOGIN_FAILED));
 		return;
 	}
 	login->sasl = SASL_FINAL_SENT;
@@ -247,7 +256,7 @@ static void answer_challenge(struct server *server, struct slice data)
 	if (scram_client_challenge(login->scram, data, &login->recipe) != OK) {
 		log_line(LEVEL_WARNING, server_prefix(server), "server login failed: %s",
 		         scram_client_reason(login->scram));
-		fail(server, END_SERVER_LOGIN_FAILED);
+		fail(server, scram_failure(login, END_SERVER_LOGIN_FAILED));
 		return;
 	}
 	pool_login_secret(server->pool, &secret);
@@ -343,10 +352,11 @@ static void on_parameter(struct server *server, struct slice body)
 {
 	struct slice name, value;
 
-	if (server_login_note(server, body) != OK ||
-	    result_read_parameter(body, &name, &value) != OK ||
-	    backend_note_parameter(&server->backend, name, value) != OK)
+	if (result_read_parameter(body, &name, &value) != OK)
 		fail(server, END_SERVER_PROTOCOL);
+	else if (server_login_note(server, body) != OK ||
+	         backend_note_parameter(&server->backend, name, value) != OK)
+		fail(server, END_NO_MEMORY);
 }
 
 static void on_key(struct server *server, struct slice body)
@@ -378,7 +388,7 @@ static void on_ready(struct server *server)
 	}
 	if (backend_write_query(&server->backend, slice_of(query), &out) != OK) {
 		buffer_release(&out);
-		fail(server, END_CONNECT_QUERY);
+		fail(server, END_NO_MEMORY);
 		return;
 	}
 	server->work = WORK_CONNECT_QUERY;

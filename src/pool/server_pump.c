@@ -191,6 +191,7 @@ static enum pump_step carry_out(struct hand *hand, const struct message *message
 		server_login_note(server, message->body);
 	if (reply->fatal && forward && reply->creditor)
 		server->told_fatal = true;
+	server->pump.swallowed |= reply->action == REPLY_SWALLOW;
 	tell_own(hand, reply->creditor, reply->ahead);
 	take_message(hand, message,
 	             forward && server->lend_number == hand->lend_number ? reply->creditor : NULL);
@@ -208,11 +209,14 @@ static enum pump_step carry_out(struct hand *hand, const struct message *message
 	return is_interrupted(hand) ? PUMP_MOVE : PUMP_ON;
 }
 
-/* What came before the nonsense is still the client's. */
+/*
+ * What came before the nonsense is still the client's. A slow client is no reason to keep the
+ * server: the message was dealt with and must not be read again.
+ */
 static enum pump_step break_off(struct hand *hand, enum ending why)
 {
 	flush_run(hand);
-	if (!is_interrupted(hand))
+	if (hand->server->lend_number == hand->lend_number)
 		server_close(hand->server, why, NULL);
 	return PUMP_MOVE;
 }
@@ -265,6 +269,16 @@ static enum pump_step pump_step(struct hand *hand)
 	return next_message(hand);
 }
 
+/* What the borrower keeps back may have waited for replies it does not get. */
+static void tell_swallowed(struct hand *hand)
+{
+	struct server *server = hand->server;
+
+	if (server->pump.swallowed && server->state == SERVER_LENT &&
+	    server->lend_number == hand->lend_number && server->borrower.events->on_swallowed)
+		server->borrower.events->on_swallowed(server->borrower.ctx);
+}
+
 /* All that can be done with the bytes at hand for who has the server now. */
 static enum pump_step pump_input(struct server *server)
 {
@@ -272,10 +286,12 @@ static enum pump_step pump_input(struct server *server)
 	enum pump_step step = PUMP_ON;
 
 	server->pump.done = server->pump.run = 0;
+	server->pump.swallowed = false;
 	server->pump.active = true;
 	while (step == PUMP_ON && server->pump.done < hand.input.len)
 		step = pump_step(&hand);
 	settle_bytes(&hand);
+	tell_swallowed(&hand);
 	server->pump.active = false;
 	if (step == PUMP_ON)
 		step = PUMP_WAIT;

@@ -76,6 +76,14 @@ static void on_turn_over(void *ctx)
 	go_on(session);
 }
 
+static void on_swallowed(void *ctx)
+{
+	struct session *session = ctx;
+
+	if (session->stalled)
+		go_on(session);
+}
+
 static void on_retry(void *ctx)
 {
 	request_replay(ctx);
@@ -116,6 +124,7 @@ const struct borrower_events reply_events = {
 	.on_bytes = on_bytes,
 	.on_ready = on_ready,
 	.on_turn_over = on_turn_over,
+	.on_swallowed = on_swallowed,
 	.on_retry = on_retry,
 	.on_refused = on_refused,
 	.on_room = on_room,

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "conf/effective.h"
 #include "net/listener.h"
 #include "pool/pools.h"
 #include "session_internal.h"
@@ -44,7 +45,7 @@ static void take_settings(struct roster *roster, const struct settings *settings
 		.out_high = OUT_HIGH,
 		.out_low = OUT_LOW,
 		.in_max = MAX_COLLECT + READ_SIZE,
-		.turn_reads = 4,
+		.turn_reads = effective_turn_reads(settings),
 	};
 }
 
@@ -79,6 +80,7 @@ void roster_free(struct roster *roster)
 	map_release(&roster->users);
 	buffer_release(&roster->scratch);
 	settings_unref(roster->settings);
+	tls_context_unref(roster->tls);
 	mem_free(roster);
 }
 
@@ -92,9 +94,21 @@ void roster_reload(struct roster *roster, const struct settings *settings)
 	{
 		struct session *session = CONTAINER_OF(node, struct session, node);
 
+		if (session->database != NULL && database_is_removed(session->database)) {
+			session_end(session, END_DATABASE_REMOVED, NULL);
+			continue;
+		}
 		session_find_timeouts(session);
 		session_watch_deadline(session);
 	}
+}
+
+void roster_set_tls(struct roster *roster, struct tls_context *tls)
+{
+	struct tls_context *old = roster->tls;
+
+	roster->tls = tls_context_ref(tls);
+	tls_context_unref(old);
 }
 
 void roster_changed(struct roster *roster)
@@ -144,7 +158,8 @@ void roster_accept(struct roster *roster, int fd, const struct address *peer)
 	}
 	if (!address_is_unix(peer))
 		socket_tune(fd, &options);
-	session->stream = stream_new(roster->loop, fd, &roster->stream_limits, &login_events, session);
+	session->stream =
+		stream_new(roster->loop, fd, &roster->stream_limits, &login_events, session);
 	if (session->stream == NULL) {
 		mem_free(session);
 		mem_free(login);
@@ -185,7 +200,8 @@ void roster_end_database(struct roster *roster, const struct database *database,
 	{
 		struct session *session = CONTAINER_OF(node, struct session, node);
 
-		if (session->database != NULL && (database == NULL || session->database == database))
+		if (session->database != NULL &&
+		    (database == NULL || session->database == database))
 			session_end(session, why, NULL);
 	}
 }

@@ -6,6 +6,7 @@
 #include "net/loop.h"
 #include "net/stream.h"
 #include "net/timer.h"
+#include "net/tls.h"
 #include "pool/pool.h"
 #include "session/roster.h"
 #include "session/session.h"
@@ -38,7 +39,7 @@ struct session {
 	struct stream       *stream;
 	struct conversation *conversation; /* NULL before login and at a service */
 	struct pool         *pool;         /* attached; NULL before login and at a service */
-	struct database     *database;     /* counted in it; NULL before it is known, at a service */
+	struct database     *database;     /* counted in it; NULL before it is known */
 	struct server       *server;       /* lent; NULL = none */
 	struct waiter        waiter;
 	struct login        *login;        /* while logging in */
@@ -53,6 +54,7 @@ struct session {
 	struct cancel       *cancel;       /* what this connection came for, if a CancelRequest */
 	uint8_t              key[8];       /* pid and secret of its cancel key */
 	bool                 has_key;
+	bool                 told_of_wait; /* query_wait_notify, of the wait under way */
 	bool                 told;         /* the client got its last error already */
 
 	/* the message under way from the client */
@@ -84,6 +86,7 @@ struct roster {
 	struct statement_store *statements;
 	struct varset_store    *varsets;
 	const struct settings  *settings;
+	struct tls_context     *tls; /* held; NULL: without TLS */
 	struct list             sessions;
 	struct map              keys;  /* cancel key -> session */
 	struct map              users; /* name -> struct user_count */
@@ -122,6 +125,16 @@ extern const struct stream_events login_events;
 void login_free(struct session *session);
 /* A turn's share of password work. */
 void login_work(struct session *session);
+
+/* secure.c */
+void secure_on_ssl_request(struct session *session, const struct startup_frame *frame);
+void secure_on_gss_request(struct session *session, const struct startup_frame *frame);
+/* The first byte is that of a TLS handshake. */
+void secure_on_direct_tls(struct session *session);
+/* True when this client must not go on without TLS. */
+bool secure_is_missing(const struct session *session);
+/* The stream ended: if that was because of TLS, the log is told. */
+void secure_log_failure(const struct session *session);
 
 /* startup.c */
 /*

@@ -70,7 +70,8 @@ static enum result make_conversation(struct session *session)
 	enum pool_mode              mode = pool_mode(session->pool);
 	const struct settings      *settings = session->roster->settings;
 	struct conversation_options options = {
-		.tracks_statements = mode != POOL_MODE_SESSION && settings->max_prepared_statements > 0,
+		.tracks_statements = mode != POOL_MODE_SESSION &&
+		                     settings->max_prepared_statements > 0,
 		.statement_mode = mode == POOL_MODE_STATEMENT,
 		.store = session->roster->statements,
 		.wants = wanted(session),
@@ -213,7 +214,8 @@ static void end_without_database(struct session *session, enum ending why, const
 	struct buffer *scratch = &session->roster->scratch;
 
 	buffer_clear(scratch);
-	buffer_append_text(scratch, why == END_NO_SUCH_DATABASE ? "no such database: " : "database \"");
+	buffer_append_text(scratch,
+	                   why == END_NO_SUCH_DATABASE ? "no such database: " : "database \"");
 	buffer_append_text(scratch, session->dbname);
 	buffer_append_text(scratch, format);
 	buffer_append(scratch, "", 1);

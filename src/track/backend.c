@@ -32,6 +32,7 @@ void backend_release(struct backend *backend)
 	varset_unref(backend->reported);
 	buffer_release(&backend->replay);
 	buffer_release(&backend->own);
+	buffer_release(&backend->held);
 	buffer_release(&backend->before);
 	backend->prepared = NULL;
 	backend->has = backend->reported = NULL;

@@ -82,6 +82,28 @@ static struct reply finish(struct backend *backend, struct reply reply, size_t a
 	return reply;
 }
 
+/*
+ * Describing a statement, PostgreSQL sends ParameterDescription before it finds out that the
+ * result type has changed. While the batch may be sent again that message waits for the next.
+ */
+static bool hold(struct backend *backend, const struct message *message)
+{
+	if (!backend->recording || backend->told || backend->own.len > 0 ||
+	    !message_is_whole(message))
+		return false;
+	buffer_append_slice(&backend->held, message_bytes(message));
+	return true;
+}
+
+static void release_held(struct backend *backend)
+{
+	if (backend->held.len == 0 && !backend->held.failed)
+		return;
+	buffer_append_slice(&backend->own, buffer_slice(&backend->held));
+	backend->own.failed |= backend->held.failed;
+	buffer_clear(&backend->held);
+}
+
 /* ---- errors ---- */
 
 /* What an error means for the shared statement its request relies on. */
@@ -136,9 +158,8 @@ static void note_mishap(struct backend *backend, enum mishap mishap, const struc
 }
 
 /*
- * True when the creditor does not rely on the statement's old result type: it prepares it in this
- * very batch before the request at place, describes it or a portal from there on, or uses it for
- * the first time.
+ * True when the creditor hears of the statement's new result type in this very batch: it prepares
+ * it before the request at place, or describes it or a portal from there on.
  */
 static bool learns_of(const struct ledger *ledger, unsigned place)
 {
@@ -158,18 +179,28 @@ static bool learns_of(const struct ledger *ledger, unsigned place)
 		if (binding != NULL && binding->statement == statement)
 			return true;
 	}
-	return names_is_first_use(names, statement, head->request);
+	return false;
+}
+
+/* The creditor was told the result type under the name it used. */
+static bool knows_type(const struct debt *debt)
+{
+	const struct binding *binding = names_find_request(&debt->creditor->names, debt->used_name);
+
+	return binding == NULL || binding->described;
 }
 
 /*
  * A batch that met a mishap may be sent again when nobody can tell: it is all here, alone and no
  * transaction is open, and the client got nothing of it yet. A client that relies on an older
- * description of the statement must get the error, or it would misread the rows.
+ * description of the statement must get the error, or it would misread the rows; one that never
+ * had any does not care.
  */
 static bool may_retry(struct backend *backend, enum mishap mishap, unsigned place)
 {
 	const struct ledger *ledger = &backend->ledger;
 	const struct debt *last = ledger_at(ledger, ledger->len - 1);
+	const struct debt *head = ledger_at(ledger, place);
 
 	if (mishap == MISHAP_NONE || !backend->recording || backend->told || backend->retried ||
 	    backend->status != 'I' || last->kind != DEBT_SYNC || last->creditor == NULL)
@@ -178,7 +209,7 @@ static bool may_retry(struct backend *backend, enum mishap mishap, unsigned plac
 		if (BIT(ledger_at(ledger, i)->kind) & ENDS)
 			return false;
 	}
-	return mishap != MISHAP_OUTDATED || learns_of(ledger, place);
+	return mishap != MISHAP_OUTDATED || learns_of(ledger, place) || !knows_type(head);
 }
 
 static struct reply retry(struct backend *backend, enum mishap mishap, const struct debt *head)
@@ -187,7 +218,9 @@ static struct reply retry(struct backend *backend, enum mishap mishap, const str
 
 	if (mishap == MISHAP_OUTDATED)
 		names_renew(&creditor->names, head->uses);
-	backend_take_back(backend);
+	if (backend_take_back(backend) != OK)
+		return broken();
+	buffer_clear(&backend->held);
 	backend->retried = true;
 	return (struct reply){ .action = REPLY_RETRY, .creditor = creditor };
 }
@@ -239,15 +272,21 @@ static struct reply on_error(struct backend *backend, const struct message *mess
 		return retry(backend, mishap, head);
 
 	backend_advance(backend);
+	release_held(backend);
 	head = ledger_head(&backend->ledger);
 	head->answered = true;
 	reply.creditor = head->creditor;
 	if (mishap == MISHAP_OUTDATED && head->creditor != NULL)
 		names_renew(&head->creditor->names, head->uses);
 	reply = error_for_ours(backend, head, &view, reply);
+	if (reply.action == REPLY_FORWARD && head->uses != NULL &&
+	    backend_write_renamed(backend, head, message))
+		reply.action = REPLY_REPLACE;
 	note_failed_copy(backend);
-	if ((BIT(head->kind) & ENDS) == 0)
-		backend_skip_batch(backend);
+	if (head->kind == DEBT_QUERY && backend_undo_drop(head) != OK)
+		return broken();
+	if ((BIT(head->kind) & ENDS) == 0 && backend_skip_batch(backend) != OK)
+		return broken();
 	return finish(backend, reply, backend->own.len);
 }
 
@@ -505,6 +544,7 @@ static struct reply on_answer(struct backend *backend, const struct message *mes
 	if (is_stray_ready(backend, message))
 		return on_stray_ready(backend, message);
 	backend_advance(backend);
+	release_held(backend);
 	ahead = backend->own.len;
 	head = ledger_head(&backend->ledger);
 	if (rule == NULL || head == NULL || (rule->belongs & BIT(head->kind)) == 0 ||
@@ -512,6 +552,8 @@ static struct reply on_answer(struct backend *backend, const struct message *mes
 		return broken();
 	reply.creditor = head->creditor;
 	if (head->fate != FATE_FORWARD || head->creditor == NULL)
+		reply.action = REPLY_SWALLOW;
+	if (message->type == 't' && reply.action == REPLY_FORWARD && hold(backend, message))
 		reply.action = REPLY_SWALLOW;
 	if (rule->settles & BIT(head->kind))
 		reply = on_last(backend, message, reply);

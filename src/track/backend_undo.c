@@ -69,13 +69,14 @@ struct batch {
 	unsigned end;
 };
 
-static void undo_names(struct debt *debt)
+/* BROKEN: a name the client has was lost for want of memory. */
+static enum result undo_names(struct debt *debt)
 {
 	struct conversation *creditor = debt->creditor;
 	struct binding *binding;
 
 	if (creditor == NULL)
-		return;
+		return OK;
 	if (debt->named) {
 		binding = names_find_request(&creditor->names, debt->request);
 		if (binding != NULL) {
@@ -83,10 +84,18 @@ static void undo_names(struct debt *debt)
 			binding_free(binding);
 		}
 	}
-	if (debt->kind == DEBT_CLOSE && debt->binding != NULL) {
-		names_put_back(&creditor->names, debt->binding);
-		debt->binding = NULL;
-	}
+	return backend_undo_drop(debt);
+}
+
+enum result backend_undo_drop(struct debt *debt)
+{
+	struct binding *binding;
+
+	if (debt->creditor == NULL || debt->binding == NULL)
+		return OK;
+	binding = debt->binding;
+	debt->binding = NULL;
+	return names_put_back(&debt->creditor->names, binding);
 }
 
 /* The first debt of a later batch that puts statement into the server's set or takes it out. */
@@ -157,7 +166,7 @@ static void undo_unnamed(const struct batch *batch, struct debt *debt, bool fail
 }
 
 /* failed: the server refused it; otherwise it was skipped. */
-static void undo(const struct batch *batch, struct debt *debt, bool failed)
+static enum result undo(const struct batch *batch, struct debt *debt, bool failed)
 {
 	struct backend *backend = batch->backend;
 
@@ -165,36 +174,52 @@ static void undo(const struct batch *batch, struct debt *debt, bool failed)
 		undo_parse(batch, debt);
 	else if (debt->prepared != NULL)
 		undo_close(batch, debt);
-	undo_names(debt);
 	if (debt->sets_unnamed && backend->unnamed_number == debt->number)
 		backend_set_unnamed(backend, NULL, debt->number);
 	if (debt->swaps_unnamed && debt->creditor != NULL)
 		undo_unnamed(batch, debt, failed);
+	return undo_names(debt);
 }
 
-void backend_skip_batch(struct backend *backend)
+/* Undoes what stands before the batch's end, newest first. */
+static enum result undo_all(const struct batch *batch, bool first_failed)
+{
+	enum result result = OK;
+
+	for (unsigned i = batch->end; i > 0; i--) {
+		struct debt *debt = ledger_at(&batch->backend->ledger, i - 1);
+
+		if (undo(batch, debt, first_failed && i == 1) != OK)
+			result = BROKEN;
+	}
+	return result;
+}
+
+enum result backend_skip_batch(struct backend *backend)
 {
 	const struct ledger *ledger = &backend->ledger;
 	struct batch batch = { backend, 0 };
+	enum result result;
 
 	while (batch.end < ledger->len && ledger_at(ledger, batch.end)->kind != DEBT_SYNC)
 		batch.end++;
 	backend->skipping = batch.end == ledger->len;
-	for (unsigned i = batch.end; i > 0; i--)
-		undo(&batch, ledger_at(ledger, i - 1), i == 1);
+	result = undo_all(&batch, true);
 	for (; batch.end > 0; batch.end--)
 		backend_settle(backend);
+	return result;
 }
 
-void backend_take_back(struct backend *backend)
+enum result backend_take_back(struct backend *backend)
 {
 	const struct ledger *ledger = &backend->ledger;
 	struct batch batch = { backend, ledger->len - 1 };
+	enum result result;
 
 	assert(ledger_at(ledger, batch.end)->kind == DEBT_SYNC);
-	for (unsigned i = batch.end; i > 0; i--)
-		undo(&batch, ledger_at(ledger, i - 1), false);
+	result = undo_all(&batch, false);
 	for (; batch.end > 0; batch.end--)
 		backend_settle(backend);
 	ledger_head(ledger)->fate = FATE_SWALLOW;
+	return result;
 }

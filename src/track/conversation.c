@@ -31,6 +31,7 @@ void conversation_free(struct conversation *conversation)
 		return;
 	names_release(&conversation->names);
 	statement_unref(conversation->unnamed);
+	statement_unref(conversation->dropper);
 	varset_unref(conversation->wants);
 	mem_free(conversation);
 }
@@ -252,12 +253,16 @@ void write_error(struct buffer *out, const char *sqlstate, const char *message)
 bool conversation_cancel_waiting(struct conversation *conversation, const struct message *message,
 				 struct buffer *answer)
 {
+	bool ends_turn = message->type == 'Q' || message->type == 'F' || message->type == 'S';
+
 	if (!conversation_needs_server(conversation, message))
 		return false;
 	write_error(answer, "57014", "canceling statement due to user request");
-	if (message->type == 'Q' || message->type == 'F' || message->type == 'S')
+	if (ends_turn)
 		result_write_ready(answer, 'I');
-	else
-		conversation->cancelled = true;
-	return !answer->failed;
+	/* What the client was not told did not happen. */
+	if (answer->failed)
+		return false;
+	conversation->cancelled = !ends_turn;
+	return true;
 }

@@ -80,19 +80,6 @@ void names_renew(struct names *names, const struct statement *statement)
 	}
 }
 
-bool names_is_first_use(const struct names *names, const struct statement *statement,
-			uint64_t request)
-{
-	LIST_EACH(&names->all, node)
-	{
-		struct binding *binding = CONTAINER_OF(node, struct binding, node);
-
-		if (binding->statement == statement && binding->first_use == request)
-			return true;
-	}
-	return false;
-}
-
 void names_take(struct names *names, struct binding *binding)
 {
 	map_remove(&names->bindings, binding_name(binding));
@@ -101,13 +88,16 @@ void names_take(struct names *names, struct binding *binding)
 		names->on_server--;
 }
 
-void names_put_back(struct names *names, struct binding *binding)
+enum result names_put_back(struct names *names, struct binding *binding)
 {
-	if (names_find(names, binding_name(binding)) != NULL ||
-	    map_put(&names->bindings, binding_name(binding), binding) != OK)
-		binding_free(binding);
-	else
+	bool in_use = names_find(names, binding_name(binding)) != NULL;
+
+	if (!in_use && map_put(&names->bindings, binding_name(binding), binding) == OK) {
 		insert(names, binding);
+		return OK;
+	}
+	binding_free(binding);
+	return in_use ? OK : BROKEN;
 }
 
 void names_drop_before(struct names *names, uint64_t request)

@@ -218,12 +218,34 @@ static struct debt *refuse_outdated(struct conversation *conversation, struct ba
 	return debt;
 }
 
+/*
+ * PostgreSQL reads the text before it looks at the name, so a text it cannot read must be told
+ * first: it is prepared for nobody in front of the failing request.
+ */
+static enum result try_text(struct conversation *conversation, struct backend *backend,
+			    const struct message *message)
+{
+	struct parse_view view;
+
+	if (!message_is_whole(message))
+		return OK;
+	if (query_read_parse(message->body, &view) != OK ||
+	    conversation_owe(conversation, backend, DEBT_PARSE, FATE_SWALLOW) == NULL ||
+	    conversation_owe(conversation, backend, DEBT_CLOSE, FATE_SWALLOW) == NULL)
+		return BROKEN;
+	query_write_parse(&backend->before, SLICE_LITERAL(NO_STATEMENT), view.signature);
+	query_write_target(&backend->before, 'C', 'S', SLICE_LITERAL(NO_STATEMENT));
+	return OK;
+}
+
 static struct step refuse_duplicate(struct conversation *conversation, struct backend *backend,
-				    struct slice name)
+				    struct slice name, const struct message *message)
 {
 	struct buffer text = name_problem(name, "already exists");
-	struct debt *debt = write_failing(conversation, backend, "42P05", &text);
+	struct debt *debt = NULL;
 
+	if (try_text(conversation, backend, message) == OK)
+		debt = write_failing(conversation, backend, "42P05", &text);
 	buffer_release(&text);
 	return debt ? step_behind_ours(backend, step_drop()) : step_end(END_NO_MEMORY);
 }
@@ -232,12 +254,12 @@ static struct step refuse_duplicate(struct conversation *conversation, struct ba
 
 /* A statement too long to keep stays on this server under the client's own name. */
 static struct step parse_on_server(struct conversation *conversation, struct backend *backend,
-				   struct slice name)
+				   struct slice name, const struct message *message)
 {
 	struct debt *debt;
 
 	if (is_name_of_ours(name))
-		return refuse_duplicate(conversation, backend, name);
+		return refuse_duplicate(conversation, backend, name, message);
 	debt = conversation_owe(conversation, backend, DEBT_PARSE, FATE_FORWARD);
 	if (debt == NULL)
 		return step_end(END_NO_MEMORY);
@@ -304,9 +326,9 @@ struct step request_parse(struct conversation *conversation, struct backend *bac
 	if (!statement_name_of(message, &name))
 		return step_end(END_BROKEN_PARSE);
 	if (name.len > 0 && names_find(&conversation->names, name) != NULL)
-		return refuse_duplicate(conversation, backend, name);
+		return refuse_duplicate(conversation, backend, name, message);
 	if (!message_is_whole(message))
-		return parse_on_server(conversation, backend, name);
+		return parse_on_server(conversation, backend, name, message);
 	if (query_read_parse(message->body, &view) != OK)
 		return step_end(END_BROKEN_PARSE);
 	statement = statement_intern(conversation->store, view.signature);
@@ -360,8 +382,8 @@ static enum result bring_shared(struct conversation *conversation, struct backen
 	struct prepared_copy found;
 	struct debt *debt;
 
-	/* Who has never used it knows of no type. */
-	if (binding->first_use == 0)
+	/* Who was never told of a type cannot be misled. */
+	if (!binding->described)
 		binding->generation = statement_generation(statement);
 	if (binding->generation != statement_generation(statement)) {
 		debt = refuse_outdated(conversation, backend, statement);
@@ -394,6 +416,13 @@ static bool may_drop_statements(const struct conversation *conversation, struct 
 	return statement != NULL && statement_may_drop(statement);
 }
 
+static void note_dropper(struct conversation *conversation, struct statement *statement)
+{
+	statement_unref(conversation->dropper);
+	conversation->dropper = statement_ref(statement);
+	conversation->portal_may_drop = true;
+}
+
 /*
  * Bind and Describe name a statement: makes it be there. *shared is set when the message must
  * carry our name instead of the client's.
@@ -417,14 +446,15 @@ static enum result use_statement(struct conversation *conversation, struct backe
 	debt = conversation_owe(conversation, backend, kind, FATE_FORWARD);
 	if (debt == NULL)
 		return BROKEN;
-	if (binding != NULL && binding->first_use == 0)
-		binding->first_use = debt->request;
+	conversation->bound = kind == DEBT_BIND && binding ? binding->request : conversation->bound;
 	if (*shared != NULL) {
+		binding->described |= kind == DEBT_DESCRIBE;
+		debt->used_name = binding->request;
 		debt->uses = statement_ref(*shared);
 		debt->generation = statement_generation(*shared);
 	}
 	if (kind == DEBT_BIND && may_drop_statements(conversation, name, *shared))
-		conversation->portal_may_drop = true;
+		note_dropper(conversation, name.len ? *shared : conversation->unnamed);
 	return OK;
 }
 
@@ -453,11 +483,16 @@ struct step request_describe(struct conversation *conversation, struct backend *
 {
 	struct target_view view;
 	struct statement *shared;
+	struct binding *bound;
 	char name[STATEMENT_NAME_MAX];
 
 	if (query_read_target(message->body, &view) != OK)
 		return step_end(END_BROKEN_DESCRIBE);
 	if (view.kind == 'P') {
+		/* Most likely a portal of the statement bound last. */
+		bound = names_find_request(&conversation->names, conversation->bound);
+		if (bound != NULL)
+			bound->described = true;
 		if (conversation_owe(conversation, backend, DEBT_DESCRIBE, FATE_FORWARD) == NULL)
 			return step_end(END_NO_MEMORY);
 		return step_forward();

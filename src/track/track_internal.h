@@ -14,6 +14,8 @@ struct conversation {
 	struct statement *unnamed; /* a reference; NULL: it has none */
 	bool tracks_statements;
 	bool unnamed_on_server; /* its unnamed statement is too long to be kept here */
+	uint64_t bound; /* binding.request of the statement bound last */
+	struct statement *dropper; /* the statement bound last that may drop others; a reference */
 	bool portal_may_drop;	/* a portal's statement may drop prepared statements */
 	bool cancelled;		/* its waiting batch was cancelled: drop up to Sync */
 
@@ -73,10 +75,16 @@ bool debt_is_ours(const struct debt *debt);
 void backend_advance(struct backend *backend);
 /* The same up to the last Flush, if only debts of our own stand before it. */
 void backend_advance_flushed(struct backend *backend);
-/* The oldest debt failed: undoes it and all that the server skips with it. */
-void backend_skip_batch(struct backend *backend);
-/* Undoes all debts but the newest, a Sync, which nobody is to hear of: they are sent again. */
-void backend_take_back(struct backend *backend);
+/*
+ * The oldest debt failed: undoes it and all that the server skips with it. BROKEN: without memory
+ * something of the client's was lost.
+ */
+enum result backend_skip_batch(struct backend *backend) MUST_USE;
+/*
+ * Undoes all debts but the newest, a Sync, which nobody is to hear of: they are sent again.
+ * BROKEN as above.
+ */
+enum result backend_take_back(struct backend *backend) MUST_USE;
 
 /*
  * True when a Sync may have been read by a COPY that has failed, or answered, and nothing under
@@ -107,5 +115,32 @@ void write_error(struct buffer *out, const char *sqlstate, const char *message);
 #define NO_STATEMENT	 STATEMENT_PREFIX "none"
 #define FAILING_TEXT	 "SELECT pgcarwash_refuses_this"
 #define FAILING_SQLSTATE "42703" /* undefined_column */
+
+/* backend_rename.c */
+/*
+ * Appends the ErrorResponse to backend->own with the client's name for debt->uses in place of
+ * ours; false (nothing appended) when ours is not in it or the client's is not known any more.
+ */
+bool backend_write_renamed(struct backend *backend, const struct debt *debt,
+			   const struct message *message);
+
+/* backend_undo.c */
+/* The name that this debt took away is the creditor's again. BROKEN without memory. */
+enum result backend_undo_drop(struct debt *debt) MUST_USE;
+
+/* request_deallocate.c */
+/*
+ * text, about to be sent as a Query, may be DEALLOCATE of a name the client gave by Parse: makes a
+ * statement of that name be there. *dropped: the name, for request_take_dropped; NULL if it is
+ * something else. BROKEN without memory.
+ */
+enum result request_make_dropped(struct conversation *conversation, struct backend *backend,
+				 struct slice text, struct binding **dropped) MUST_USE;
+/* The same in a batch, for the portal that is about to be executed. */
+enum result request_bring_dropped(struct conversation *conversation, struct backend *backend,
+				  struct binding **dropped) MUST_USE;
+/* The client's name goes with this debt, which gives it back if the server refuses. */
+void request_take_dropped(struct conversation *conversation, struct debt *debt,
+			  struct binding *dropped);
 
 #endif

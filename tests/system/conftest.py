@@ -8,6 +8,7 @@ import signal
 import pytest
 
 import harness
+import wireclient
 
 NUMBERS = itertools.count(1)
 TEST_SECONDS = 60 + float(os.environ.get("CROSSING_SECONDS", 20))
@@ -106,10 +107,11 @@ def rotation():
 @pytest.fixture
 def pooler(request, pg, rotation, folder):
     """Makes a started pooler: pooler(postgres=..., databases=..., users=..., secrets=...,
-    wait=..., warm=..., KEY=VALUE of the main section). All are stopped and checked at the end."""
+    start=..., wait=..., warm=..., KEY=VALUE of the main section). All are stopped and checked at
+    the end."""
     made = request.node.poolers = []
 
-    def make(postgres=None, wait=True, warm=None, **settings):
+    def make(postgres=None, start=True, wait=True, warm=None, **settings):
         server = postgres or pg
         if harness.KIND == "direct":
             made.append(harness.Direct(server))
@@ -118,6 +120,8 @@ def pooler(request, pg, rotation, folder):
             settings = {"server_round_robin": 1, "min_pool_size": 4, **settings}
         one = harness.Pooler(server, folder, **settings)
         made.append(one)
+        if not start:
+            return one
         one.start(wait)
         if warm or (warm is None and rotation and "app" in one.databases
                     and one.settings["auth_type"] == "trust"):
@@ -148,7 +152,12 @@ def fresh(pg):
 
     yield name
     for one in names:
-        pg.sql(f"set client_min_messages = error; drop table if exists {one} cascade")
+        drop = f"drop table if exists {one} cascade"
+        try:
+            pg.sql(f"set client_min_messages = error; set lock_timeout = '1s'; {drop}")
+        except wireclient.ServerError:
+            pg.kill_backends()  # a failed test's transaction
+            pg.sql(drop)
 
 
 def pytest_sessionfinish(session):
@@ -163,4 +172,7 @@ def pytest_sessionfinish(session):
 def pytest_unconfigure(config):
     counts = getattr(config, "counts", None)
     if counts:
-        print("%d passed, %d failed, %d skipped" % counts)
+        passed, failed, skipped = counts
+        if skipped:
+            print(f"{skipped} skipped")
+        print(f"{passed} passed, {failed} failed")

@@ -27,9 +27,10 @@ import wireclient
 from wireclient import Wire, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FLAVOUR = os.environ.get("PGCARWASH_FLAVOUR", "release")
 KIND = os.environ.get("POOLER", "pgcarwash")
-SANITIZED = FLAVOUR != "release"
+PROGRAM = ROOT / (os.environ.get("PGCARWASH") or
+                  f"build/{os.environ.get('PGCARWASH_FLAVOUR', 'release')}/pgcarwash")
+SANITIZED = PROGRAM.parent.name == "asan"
 MAIN_SECTION = {"pgcarwash": "pgcarwash", "pgbouncer": "pgbouncer"}.get(KIND)
 CONSOLE = {"pgcarwash": "pgcarwash", "pgbouncer": "pgbouncer"}.get(KIND)
 
@@ -397,17 +398,22 @@ class Pooler(Endpoint):
     def binary():
         if KIND == "pgbouncer":
             return shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"
-        built = ROOT / "build" / FLAVOUR / "pgcarwash"
-        if not built.exists():
-            raise RuntimeError(f"{built} is not built (make)")
-        return built
+        if not PROGRAM.exists():
+            raise RuntimeError(f"{PROGRAM} is not built (make)")
+        return PROGRAM
 
-    def start(self, wait=True):
-        program = self.folder / self.binary().name if KIND == "pgcarwash" else self.binary()
-        if KIND == "pgcarwash" and not program.exists():
-            # The build folder may be out of the unprivileged user's reach.
+    def install(self):
+        """The path of the program, copied to where the unprivileged user can reach it."""
+        if KIND != "pgcarwash":
+            return self.binary()
+        program = self.folder / "pgcarwash"
+        if not program.exists():
             shutil.copy(self.binary(), program)
             program.chmod(0o755)
+        return program
+
+    def start(self, wait=True):
+        program = self.install()
         with open(self.log_path, "ab") as log:
             self.process = spawn([program, *self.args, self.ini], self.folder, log)
         if wait:
@@ -507,9 +513,9 @@ class Pooler(Endpoint):
         """Open that many server connections and have them idle."""
         clients = [self.wire(user, database) for _ in range(count)]
         for client in clients:
-            client.sql("begin")
+            client.send(wireclient.query("select pg_sleep(0.04)"))
         for client in clients:
-            client.sql("commit")
+            client.ready()
             client.close()
 
     def memory(self, field="VmRSS"):

@@ -1,11 +1,12 @@
 #!/bin/sh
 # Runs the system tests: tests/system/run.sh [ARGUMENTS OF PYTEST]
-#   PGCARWASH_FLAVOUR  build to test: release (default), debug, asan
+#   PGCARWASH          program to test, or
+#   PGCARWASH_FLAVOUR  the build of it: release (default), debug, asan
 #   POOLER             pgcarwash (default), pgbouncer, direct
 #   ROTATE             1 = only with servers rotated between transactions, 0 = only without
 #   CROSSING_SECONDS   length of the crossing test (default 20)
 #   KEEP               keep the temporary folder
-# The last line printed is "N passed, N failed, N skipped".
+# The last line printed is "N passed, N failed".
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)

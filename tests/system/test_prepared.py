@@ -341,6 +341,37 @@ def test_forget_all(pooler, command, way):
         assert run(other, "s") == [("its",)]
 
 
+@pytest.mark.parametrize("command", ["deallocate s", "DEALLOCATE PREPARE s;", 'deallocate "s"'])
+@pytest.mark.parametrize("way", ["simple", "extended"])
+def test_deallocate_by_name(pooler, command, way):
+    """PHP, Perl and Ruby prepare by protocol and deallocate by SQL."""
+    p = pooler()
+    with p.wire() as wire, p.wire() as other:
+        for one in (wire, other):
+            prepare(one, "s", "select 'text'")
+        message = query(command) if way == "simple" else extended(command.strip(";"))
+        answers = wire.ask(message)
+        assert not errors(answers) and answers[-2].tag() == "DEALLOCATE"
+        answers = wire.ask(bind("", "s"), execute(), sync())
+        assert errors(answers) == [("26000", 'prepared statement "s" does not exist')]
+        assert [e[0] for e in errors(wire.ask(message))] == ["26000"]
+        assert run(other, "s") == [("text",)]
+        prepare(wire, "s", "select 'new'")
+        assert run(wire, "s") == [("new",)]
+
+
+def test_deallocate_by_name_in_a_transaction(pooler):
+    """An error here would undo the transaction."""
+    with pooler().wire() as wire:
+        for turn in range(6):
+            wire.sql("begin")
+            prepare(wire, "s", f"select {turn}")
+            assert run(wire, "s") == [(str(turn),)]
+            assert wire.ask(query("deallocate s"))[-1].status() == "T"
+            assert wire.value("select 'alive'") == "alive"
+            assert wire.ask(query("commit"))[0].tag() == "COMMIT"
+
+
 def test_failed_discard_forgets_nothing(pooler):
     with pooler().wire() as wire:
         prepare(wire, "s", "select 'kept'")

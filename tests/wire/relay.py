@@ -39,6 +39,7 @@ def serve(client, server_port):
 
 def main():
     signal.signal(signal.SIGQUIT, lambda *_: os._exit(0))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     ini = configparser.RawConfigParser()
     ini.read(sys.argv[1])
     server_port = int(re.search(r"port=(\d+)", ini["databases"]["db"])[1])

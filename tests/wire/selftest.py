@@ -63,6 +63,12 @@ S2: gone
 C: reset
 listen quiet 10
 wait 10
+reload "pool_mode = session"
+signal QUIT
+ended
+D: refused
+A: gone
+S1: gone
 """
 
 BAD = [
@@ -90,6 +96,8 @@ BAD = [
     ("A: login S1\nB: connect\nB: > S\nlisten quiet", "there is a new connection"),
     ("A: login S1\nS1: gone", "expected the connection to be closed"),
     ("A: login S1\nS1: > 1 2\nA: < ... 3", "A expected 3.*and got  nothing"),
+    ("A: refused", "A could connect"),
+    ("ended", "the daemon still runs"),
     ("S1: accept", "nobody connects"),
     ("A: login S1\nB: connect\nB: > cancel(A wrong)\nK: accept\nK: < cancel(S1)", "that is  cancel"),
     ("B: connect\nB: > startup(user=x)\nS1: accept\nS1: < startup(user=y ...)", "that is  startup"),

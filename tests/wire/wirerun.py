@@ -70,6 +70,13 @@ class Daemon:
         for line in script.ini:
             key, _, value = line.partition("=")
             ini[key.strip()] = value.strip()
+        self.write_ini(script, server_port, ini)
+        with open(os.path.join(self.folder, "users"), "w", encoding="utf-8") as out:
+            for line in ['"app" ""', '"bob" ""', '"admin" ""'] + script.users:
+                out.write(line + "\n")
+        os.chmod(self.folder, 0o755)
+
+    def write_ini(self, script, server_port, ini):
         with open(os.path.join(self.folder, "pgcarwash.ini"), "w", encoding="utf-8") as out:
             out.write("[databases]\n")
             out.write("db = host=127.0.0.1 port=%d\n" % server_port)
@@ -78,10 +85,6 @@ class Daemon:
             out.write("[pgcarwash]\n")
             for key, value in ini.items():
                 out.write("%s = %s\n" % (key, value))
-        with open(os.path.join(self.folder, "users"), "w", encoding="utf-8") as out:
-            for line in ['"app" ""', '"bob" ""', '"admin" ""'] + script.users:
-                out.write(line + "\n")
-        os.chmod(self.folder, 0o755)
 
     def log(self):
         with open(self.log_path, encoding="utf-8", errors="replace") as log:
@@ -117,7 +120,8 @@ class Daemon:
 class Player:
     """Carries out the steps of one script."""
 
-    def __init__(self, stage, daemon):
+    def __init__(self, script, stage, daemon):
+        self.script = script
         self.stage = stage
         self.daemon = daemon
         self.logins = 0
@@ -173,6 +177,13 @@ class Player:
 
     def do_connect(self, actor, _):
         actor.attach(socket.create_connection(("127.0.0.1", self.daemon.port), TIMEOUT))
+
+    def do_refused(self, actor, _):
+        try:
+            self.do_connect(actor, None)
+        except ConnectionRefusedError:
+            return
+        raise Failure("%s could connect" % actor.name)
 
     def do_accept(self, actor, _):
         if not self.stage.pump(lambda: self.stage.waiting, TIMEOUT):
@@ -295,6 +306,18 @@ class Player:
     def daemon_signal(self, options):
         self.daemon.process.send_signal(getattr(signal, "SIG" + options[0].value.decode()))
 
+    def daemon_reload(self, options):
+        """reload ["KEY = VALUE" ...]: the file with these changes, then SIGHUP."""
+        self.script.ini += [o.value.decode() for o in options]
+        self.daemon.write_files(self.script, self.stage.port)
+        self.daemon.process.send_signal(signal.SIGHUP)
+        self.stage.pump(lambda: False, 0.1)
+
+    def daemon_ended(self, _):
+        """The daemon has ended of itself, or does so now."""
+        if not self.stage.pump(lambda: self.daemon.process.poll() is not None, TIMEOUT):
+            raise Failure("the daemon still runs")
+
     def daemon_log(self, options):
         word = options[0]
         pattern = word.value if isinstance(word.value, bytes) else word.value.encode()
@@ -326,7 +349,7 @@ def play_script(script, program, folder):
     done, report = [], None
     try:
         daemon.wait_ready()
-        player = Player(stage, daemon)
+        player = Player(script, stage, daemon)
         for step in script.steps:
             done.append(step)
             player.play(step)

@@ -144,9 +144,9 @@ class Scanner:
 MESSAGE_VERBS = {">", "<", ">tiny", ">cut", "<together"}
 OPTION_VERBS = {
     "connect", "login", "welcome", "accept", "quiet", "eof", "close", "reset", "shut", "hold",
-    "resume", "stuck", "sent", "rest", "gone",
+    "resume", "stuck", "sent", "rest", "gone", "refused",
 }
-DAEMON_VERBS = {"wait", "signal", "log", "listen"}
+DAEMON_VERBS = {"wait", "signal", "log", "listen", "reload", "ended"}
 
 
 def read_step(line, source):

@@ -304,3 +304,37 @@ TEST(no_memory_makes_no_listener)
 		host_stop(&host);
 	}
 }
+
+TEST(a_socket_passed_to_us_is_listened_on)
+{
+	struct address address = in_dir(77);
+	struct host host = { .loop = loop_new(), .last = -1 };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), client;
+
+	mkdir(dir, 0700);
+	CHECK(bind(fd, &address.any, address.len) == 0);
+	CHECK(listener_adopt(host.loop, fd, on_accept, &host) == NULL);
+	CHECK_INT_EQ(errno, EINVAL); /* it is bound, but does not listen */
+	CHECK(listen(fd, 8) == 0);
+	host.listener = listener_adopt(host.loop, fd, on_accept, &host);
+	REQUIRE(host.listener != NULL);
+	CHECK(address_equal(listener_address(host.listener), &address));
+	client = client_of(&address);
+	TURN_UNTIL(host.loop, host.accepted == 1);
+	close(client);
+	host_stop(&host);
+	/* Whoever bound it keeps its file. */
+	CHECK(unlink(address.unix_path.sun_path) == 0);
+	rmdir(dir);
+}
+
+TEST(what_is_not_a_stream_socket_is_refused)
+{
+	struct host host = { .loop = loop_new(), .last = -1 };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	CHECK(listener_adopt(host.loop, fd, on_accept, &host) == NULL);
+	CHECK(listener_adopt(host.loop, -1, on_accept, &host) == NULL);
+	CHECK(close(fd) == 0);
+	loop_free(host.loop);
+}

@@ -1,0 +1,325 @@
+// The JDBC driver through the pooler: one line "ok NAME" or "not ok NAME: WHY" for each case.
+
+import java.io.StringReader;
+import java.io.StringWriter;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Savepoint;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.postgresql.PGConnection;
+
+public class Jdbc {
+	private interface Case {
+		void run() throws Exception;
+	}
+
+	private static Connection connect(String options) throws SQLException {
+		return DriverManager.getConnection("jdbc:postgresql://127.0.0.1:"
+				+ System.getenv("POOLER_PORT") + "/app?user=app&sslmode=disable" + options);
+	}
+
+	private static void must(boolean condition, String text) {
+		if (!condition) {
+			throw new AssertionError(text);
+		}
+	}
+
+	private static void fails(String state, Case work) throws Exception {
+		try {
+			work.run();
+		} catch (SQLException trouble) {
+			must(state.equals(trouble.getSQLState()), trouble.getSQLState() + " " + trouble);
+			return;
+		}
+		throw new AssertionError("no error " + state);
+	}
+
+	private static long number(Connection connection, String query) throws SQLException {
+		try (Statement statement = connection.createStatement();
+				ResultSet result = statement.executeQuery(query)) {
+			result.next();
+			return result.getLong(1);
+		}
+	}
+
+	// From the fifth use on the driver prepares under a name (S_1, S_2, ...).
+	private static void prepared() throws Exception {
+		try (Connection one = connect("&prepareThreshold=1"); Connection two = connect("")) {
+			for (int turn = 0; turn < 12; turn++) {
+				for (int text = 0; text < 4; text++) {
+					same(one, "one " + text, turn);
+					same(two, "two " + (3 - text), turn);
+				}
+			}
+			try (PreparedStatement kept = one.prepareStatement("select ?::int * 2")) {
+				for (int turn = 0; turn < 30; turn++) {
+					kept.setInt(1, turn);
+					try (ResultSet result = kept.executeQuery()) {
+						result.next();
+						must(result.getInt(1) == 2 * turn, "wrong value");
+					}
+					same(two, "between", turn);
+				}
+			}
+		}
+	}
+
+	private static void same(Connection connection, String text, int turn) throws SQLException {
+		try (PreparedStatement statement = connection.prepareStatement(
+				"select '" + text + "', ?::int")) {
+			statement.setInt(1, turn);
+			try (ResultSet result = statement.executeQuery()) {
+				result.next();
+				must(text.equals(result.getString(1)) && result.getInt(2) == turn,
+						"wrong reply " + result.getString(1));
+			}
+		}
+	}
+
+	private static void manyStatements() throws Exception {
+		try (Connection connection = connect("&prepareThreshold=1&preparedStatementCacheQueries=5")) {
+			for (int turn = 0; turn < 60; turn++) {
+				same(connection, "text " + turn % 20, turn);
+			}
+		}
+	}
+
+	private static void queryModes() throws Exception {
+		for (String mode : new String[] {"simple", "extended", "extendedForPrepared",
+				"extendedCacheEverything"}) {
+			try (Connection connection = connect("&preferQueryMode=" + mode)) {
+				for (int turn = 0; turn < 10; turn++) {
+					same(connection, mode, turn);
+					must(number(connection, "select 5") == 5, mode);
+				}
+			}
+		}
+	}
+
+	private static void types() throws Exception {
+		try (Connection connection = connect("&prepareThreshold=-1");
+				PreparedStatement statement = connection.prepareStatement("select ?::int, ?::text,"
+						+ " ?::bytea, ?::timestamptz, ?::numeric, ?::bool, ?::int[], null")) {
+			java.sql.Timestamp when = java.sql.Timestamp.valueOf("2024-02-29 12:00:00");
+			for (int turn = 0; turn < 10; turn++) {
+				statement.setInt(1, turn);
+				statement.setString(2, "täxt");
+				statement.setBytes(3, new byte[] {0, -1});
+				statement.setTimestamp(4, when);
+				statement.setBigDecimal(5, new java.math.BigDecimal("1.25"));
+				statement.setBoolean(6, true);
+				statement.setArray(7, connection.createArrayOf("int4", new Integer[] {1, 2}));
+				try (ResultSet result = statement.executeQuery()) {
+					result.next();
+					must(result.getInt(1) == turn && "täxt".equals(result.getString(2))
+							&& result.getBytes(3)[1] == -1 && when.equals(result.getTimestamp(4))
+							&& result.getBigDecimal(5).toString().equals("1.25")
+							&& result.getBoolean(6) && ((Integer[]) result.getArray(7).getArray())[1] == 2
+							&& result.getString(8) == null, "wrong values");
+				}
+			}
+		}
+	}
+
+	private static void transactions() throws Exception {
+		try (Connection connection = connect("&prepareThreshold=1")) {
+			connection.createStatement().execute("create table if not exists jdbc_t (a int)");
+			connection.setAutoCommit(false);
+			try (PreparedStatement insert = connection.prepareStatement(
+					"insert into jdbc_t values (?)")) {
+				for (int turn = 0; turn < 10; turn++) {
+					insert.setInt(1, turn);
+					insert.executeUpdate();
+					Savepoint point = connection.setSavepoint();
+					fails("22012", () -> number(connection, "select 1/0"));
+					connection.rollback(point);
+					if (turn % 2 == 0) {
+						connection.commit();
+					} else {
+						connection.rollback();
+					}
+				}
+			}
+			must(number(connection, "select count(*) from jdbc_t") == 5, "rows are missing");
+			connection.commit();
+			connection.setAutoCommit(true);
+			connection.createStatement().execute("drop table jdbc_t");
+		}
+	}
+
+	private static void autosave() throws Exception {
+		try (Connection connection = connect("&autosave=always&prepareThreshold=1")) {
+			connection.setAutoCommit(false);
+			for (int turn = 0; turn < 10; turn++) {
+				fails("22012", () -> number(connection, "select 1/0"));
+				same(connection, "after an error", turn);
+			}
+			connection.commit();
+		}
+	}
+
+	private static void errors() throws Exception {
+		try (Connection connection = connect("&prepareThreshold=1")) {
+			for (int turn = 0; turn < 10; turn++) {
+				fails("42601", () -> number(connection, "selekt"));
+				fails("42P01", () -> number(connection, "select a from nowhere"));
+				same(connection, "fine", turn);
+			}
+		}
+	}
+
+	private static void batch() throws Exception {
+		for (String rewrite : new String[] {"", "&reWriteBatchedInserts=true"}) {
+			try (Connection connection = connect("&prepareThreshold=1" + rewrite)) {
+				connection.createStatement().execute("create table if not exists jdbc_b (a int)");
+				connection.createStatement().execute("truncate jdbc_b");
+				try (PreparedStatement insert = connection.prepareStatement(
+						"insert into jdbc_b values (?)")) {
+					for (int block = 0; block < 5; block++) {
+						for (int n = 0; n < 700; n++) {
+							insert.setInt(1, n);
+							insert.addBatch();
+						}
+						must(insert.executeBatch().length == 700, "batch");
+					}
+				}
+				must(number(connection, "select count(*) from jdbc_b") == 3500, "rows are missing");
+				fails("22P02", () -> {
+					Statement statement = connection.createStatement();
+					statement.addBatch("insert into jdbc_b values (1)");
+					statement.addBatch("insert into jdbc_b values ('x')");
+					statement.executeBatch();
+				});
+				connection.createStatement().execute("drop table jdbc_b");
+			}
+		}
+	}
+
+	// A portal with a name, read in pieces over several round trips.
+	private static void fetchSize() throws Exception {
+		try (Connection connection = connect("")) {
+			connection.setAutoCommit(false);
+			try (PreparedStatement statement = connection.prepareStatement(
+					"select n from generate_series(1, ?) n")) {
+				statement.setFetchSize(50);
+				for (int turn = 0; turn < 8; turn++) {
+					statement.setInt(1, 1000);
+					try (ResultSet result = statement.executeQuery()) {
+						int expected = 0;
+						while (result.next()) {
+							must(result.getInt(1) == ++expected, "wrong row");
+						}
+						must(expected == 1000, expected + " rows");
+					}
+					connection.commit();
+				}
+			}
+		}
+	}
+
+	private static void copy() throws Exception {
+		try (Connection connection = connect("")) {
+			connection.createStatement().execute("create table if not exists jdbc_c (a int, b text)");
+			org.postgresql.copy.CopyManager manager =
+					connection.unwrap(PGConnection.class).getCopyAPI();
+			StringBuilder rows = new StringBuilder();
+			for (int n = 0; n < 5000; n++) {
+				rows.append(n).append("\trow\n");
+			}
+			must(manager.copyIn("copy jdbc_c from stdin", new StringReader(rows.toString())) == 5000,
+					"copy in");
+			fails("22P02", () -> manager.copyIn("copy jdbc_c from stdin",
+					new StringReader("x\ty\n" + rows)));
+			StringWriter out = new StringWriter();
+			must(manager.copyOut("copy jdbc_c to stdout", out) == 5000, "copy out");
+			must(out.toString().split("\n").length == 5000, "lines");
+			connection.createStatement().execute("drop table jdbc_c");
+		}
+	}
+
+	private static void timeout() throws Exception {
+		try (Connection connection = connect("")) {
+			for (int turn = 0; turn < 2; turn++) {
+				try (Statement statement = connection.createStatement()) {
+					statement.setQueryTimeout(1);
+					fails("57014", () -> statement.executeQuery("select pg_sleep(20)"));
+				}
+				same(connection, "after the cancel", turn);
+			}
+		}
+	}
+
+	private static void settings() throws Exception {
+		try (Connection one = connect("&ApplicationName=first");
+				Connection two = connect("&ApplicationName=second")) {
+			for (int turn = 0; turn < 5; turn++) {
+				for (Connection connection : new Connection[] {one, two}) {
+					try (ResultSet result = connection.createStatement().executeQuery(
+							"show application_name")) {
+						result.next();
+						must(result.getString(1).equals(connection == one ? "first" : "second"),
+								"application_name is " + result.getString(1));
+					}
+				}
+			}
+			must(one.isValid(2) && one.getMetaData().getTables(null, null, "%", null) != null, "");
+		}
+	}
+
+	private static void threads() throws Exception {
+		ExecutorService pool = Executors.newFixedThreadPool(20);
+		List<Future<Boolean>> all = new ArrayList<>();
+		for (int worker = 0; worker < 20; worker++) {
+			String name = "worker " + worker;
+			Callable<Boolean> work = () -> {
+				try (Connection connection = connect("&prepareThreshold=2")) {
+					for (int turn = 0; turn < 100; turn++) {
+						same(connection, name + "." + turn % 6, turn);
+					}
+				}
+				return true;
+			};
+			all.add(pool.submit(work));
+		}
+		for (Future<Boolean> one : all) {
+			one.get();
+		}
+		pool.shutdown();
+	}
+
+	private static void run(String name, Case work) {
+		try {
+			work.run();
+			System.out.println("ok " + name);
+		} catch (Throwable trouble) {
+			String text = String.valueOf(trouble).replaceAll("\\s+", " ");
+			System.out.println("not ok " + name + ": " + text);
+		}
+	}
+
+	public static void main(String[] arguments) {
+		run("prepared", Jdbc::prepared);
+		run("many statements", Jdbc::manyStatements);
+		run("query modes", Jdbc::queryModes);
+		run("types", Jdbc::types);
+		run("transactions", Jdbc::transactions);
+		run("autosave", Jdbc::autosave);
+		run("errors", Jdbc::errors);
+		run("batch", Jdbc::batch);
+		run("fetch size", Jdbc::fetchSize);
+		run("copy", Jdbc::copy);
+		run("timeout", Jdbc::timeout);
+		run("settings", Jdbc::settings);
+		run("threads", Jdbc::threads);
+		System.exit(0);
+	}
+}

@@ -1,0 +1,50 @@
+/* Coming in: all ways to prove oneself, to us and to servers. */
+#include "faults/scenario.h"
+
+#define LOGIN "login user=alice database=db application_name=test client_encoding=utf8\n"
+#define QUERY "> Q(SELECT 1)\n< T D(1) C(SELECT) Z(I)\n"
+
+const struct scenario scenarios_login[] = {
+	{ .name = "boot" },
+	{ .name = "boot with users",
+	  SET_UP(.databases = "db = : user=bob password=secret\nother = :\n* = :",
+	         .users = "alice = pool_mode=session\nbob = max_user_connections=3") },
+	{ .name = "login trust", PLAYED_BY("a", "arm\n" LOGIN QUERY "> X\neof\n") },
+	{ .name = "login any", SET_UP(.settings = "auth_type = any"),
+	  PLAYED_BY("a", "arm\n" LOGIN QUERY) },
+	{ .name = "login plain",
+	  SET_UP(.settings = "auth_type = plain", .login = POSTGRES_PLAIN),
+	  PLAYED_BY("a", "arm\n" LOGIN QUERY) },
+	{ .name = "login md5", SET_UP(.settings = "auth_type = md5", .login = POSTGRES_MD5),
+	  PLAYED_BY("a", "arm\n" LOGIN QUERY) },
+	{ .name = "login scram",
+	  SET_UP(.settings = "auth_type = scram-sha-256", .login = POSTGRES_SCRAM),
+	  PLAYED_BY("a", "arm\n" LOGIN QUERY) },
+	{ .name = "login over TCP", SET_UP(.tcp = true), PLAYED_BY("a", "arm\n" LOGIN QUERY) },
+	{ .name = "login with options",
+	  PLAYED_BY("a", "arm\n"
+	                 "login user=alice database=db options=--TimeZone=CET _pq_.x=1 _pq_.y=2\n"
+	                 "welcome TimeZone=CET\n" QUERY) },
+	{ .name = "login refused", SET_UP(.settings = "auth_type = scram-sha-256"),
+	  PLAYED_BY("a", "arm\nstart user=nobody database=db\n< E(FATAL 08P01)\neof\n") },
+	{ .name = "no such database",
+	  PLAYED_BY("a", "arm\nstart user=alice database=none\n< E(FATAL 08P01)\neof\n") },
+	{ .name = "auto database", SET_UP(.databases = "* = :"),
+	  PLAYED_BY("a", "arm\n" LOGIN QUERY) },
+	{ .name = "connect query",
+	  SET_UP(.databases = "db = : connect_query='SET statement_timeout=7'"),
+	  PLAYED_BY("a", "arm\n" LOGIN
+	                 "> Q(SHOW statement_timeout)\n< T D(7) C(SHOW) Z(I)\n") },
+	{ .name = "three come at once",
+	  PLAYED_BY("a", "arm\n" LOGIN QUERY, "b", LOGIN QUERY,
+	            "c", "wait 600\nlogin user=bob database=db\n" QUERY,
+	            "d", "wait 300\n" LOGIN QUERY) },
+	{ .name = "the keys of a client open the server",
+	  SET_UP(.settings = "auth_type = scram-sha-256", .login = POSTGRES_SCRAM,
+	         .verifiers = true),
+	  PLAYED_BY("a", "arm\n" LOGIN QUERY) },
+	{ .name = "a server that knows another password",
+	  SET_UP(.databases = "db = :\nbad = : password=wrong user=alice", .login = POSTGRES_SCRAM),
+	  PLAYED_BY("a", "arm\nstart user=alice database=bad\n< E(FATAL 28P01)\neof\n") },
+	{ .name = NULL },
+};
