@@ -319,13 +319,13 @@ void canceler_forget(struct server *server, void *ctx)
 
 /* ---- for the server ---- */
 
-/* A request of the client that left is what the server is at. */
+/* A request of the client that left is what the server is at, and it is to be ended. */
 static bool is_at_clients_work(const struct server *server)
 {
 	const struct debt *head = ledger_head(&server->backend.ledger);
 
-	return server->state == SERVER_TESTED && server->work == WORK_CLEAN && head &&
-	       head->fate == FATE_FORWARD;
+	return server->state == SERVER_TESTED && server->work == WORK_CLEAN &&
+	       !server->finishing && head && head->fate == FATE_FORWARD;
 }
 
 static bool own_still_wanted(void *ctx)

@@ -22,6 +22,8 @@ enum server_work {
 #define CLEAN_SECONDS 5
 /* A last cancel, sent when that time is over, has so long to be of use. */
 #define LAST_CANCEL_SECONDS 1
+/* So long a request may run on whose client said goodbye in order. */
+#define FINISH_SECONDS 60
 #define WORK_SECONDS  30
 
 /* How far the input callback is with the bytes the stream shows. */
@@ -73,6 +75,7 @@ struct server {
 
 	struct moment clean_until; /* WORK_CLEAN: over it the server is closed */
 	bool          last_cancel; /* that time is over, and a last cancel was sent */
+	bool          finishing;   /* what it was asked may end of itself: no cancel yet */
 
 	struct timer     timer; /* deadline of login or work, or the next cancel */
 	enum ending      lost;  /* why, for on_lost */

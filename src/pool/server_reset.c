@@ -8,6 +8,9 @@
 #include "base/log.h"
 #include "pool_internal.h"
 
+/* Bytes of a CopyData message that are worth sending to keep a server. */
+#define FILL_MAX (1024 * 1024)
+
 /* ---- what speaks against keeping it ---- */
 
 bool server_lifetime_over(const struct server *server)
@@ -135,7 +138,7 @@ static void begin_cleaning(struct server *server)
 	log_line(LEVEL_DEBUG, server_prefix(server), "cleaning: client left with status '%c'%s",
 	         server->backend.status, running ? " and requests under way" : "");
 	begin_work(server, WORK_CLEAN);
-	clean_for(server, CLEAN_SECONDS);
+	clean_for(server, server->finishing ? FINISH_SECONDS : CLEAN_SECONDS);
 	server->last_cancel = false;
 	server->cancel_due = MOMENT_NEVER;
 	canceler_cancel_own(server);
@@ -164,6 +167,12 @@ static void clean_on(struct server *server)
 static void clean_on_due(struct server *server)
 {
 	if (!moment_reached(server->clean_until, loop_now(server->pool->pools->loop))) {
+		clean_on(server);
+		return;
+	}
+	if (server->finishing) {
+		server->finishing = false;
+		clean_for(server, CLEAN_SECONDS);
 		clean_on(server);
 		return;
 	}
@@ -296,16 +305,45 @@ static bool take_lost(struct server *server)
 	return true;
 }
 
-void pool_give_back(struct server *server, bool mid_message)
+/*
+ * The rest of a CopyData message, so that the server reads what comes behind it as messages. False
+ * when the message cannot be completed: of any other kind the server would do something with it,
+ * and a walsender too.
+ */
+static bool fill_message(struct server *server, const struct farewell *farewell)
+{
+	static const char zeros[8192];
+	uint32_t          left = farewell->message_left;
+
+	if (left && (farewell->message_type != 'd' || left > FILL_MAX ||
+	             server->backend.copy == COPY_BOTH))
+		return false;
+	while (left) {
+		uint32_t n = left < sizeof(zeros) ? left : sizeof(zeros);
+
+		if (server_write(server, (struct slice){ zeros, n }) != OK)
+			return false;
+		left -= n;
+	}
+	return true;
+}
+
+void pool_give_back_after(struct server *server, const struct farewell *farewell)
 {
 	if (take_lost(server))
 		return;
 	server_take(server);
 	canceler_expire(server);
-	if (mid_message)
-		server_close(server, END_CLIENT_GONE_PARTIAL, NULL);
-	else
+	server->finishing = farewell->orderly;
+	if (fill_message(server, farewell))
 		server_release(server);
+	else
+		server_close(server, END_CLIENT_GONE_PARTIAL, NULL);
+}
+
+void pool_give_back(struct server *server, bool mid_message)
+{
+	pool_give_back_after(server, &(struct farewell){ .message_left = mid_message });
 }
 
 void pool_discard(struct server *server, enum ending why)

@@ -107,6 +107,33 @@ TEST(one_who_leaves_in_a_query_costs_a_cancel)
 	world_release(&world);
 }
 
+TEST(what_one_who_says_goodbye_asked_for_is_not_cancelled)
+{
+	struct world    world;
+	struct visitor  visitors[2];
+	struct farewell farewell = { .orderly = true };
+
+	world_init(&world, TRANSACTION "default_pool_size = 1", DATABASE);
+	visitor_init(&visitors[0], &world, "db", "alice");
+	visitor_init(&visitors[1], &world, "db", "alice");
+	visitor_get(&visitors[0]);
+	visitor_query(&visitors[0], "BEGIN");
+	visitor_query(&visitors[0], "SLEEP");
+	UNTIL(&world, strstr(world_log(&world), "SLEEP"));
+	pool_give_back_after(visitors[0].server, &farewell);
+	visitors[0].server = NULL;
+	world_spin(&world, 600);
+	CHECK_INT_EQ(world.fake.cancels, 0);
+	CHECK_INT_EQ(world_facts(&world, visitors[1].pool).servers_tested, 1);
+	fake_wake(&world.fake);
+	visitor_do(&visitors[1], "TWO");
+	CHECK_TEXT_EQ(world_log(&world), "1:BEGIN 1:SLEEP 1:ROLLBACK 1:TWO");
+	CHECK_INT_EQ(world.fake.cancels, 0);
+	visitor_release(&visitors[0]);
+	visitor_release(&visitors[1]);
+	world_release(&world);
+}
+
 TEST(a_batch_without_sync_is_brought_to_its_end)
 {
 	struct world   world;
