@@ -8,7 +8,7 @@ folder=$(mktemp -d) || exit 1
 trap 'rm -rf "$folder"' EXIT
 passed=0
 failed=0
-for tool in gendocs genadmin; do
+for tool in gendocs genadmin genman; do
     build/debug/$tool "$folder" && continue
     echo "build/debug/$tool does not run: make build/debug/$tool"
     failed=1

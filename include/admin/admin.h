@@ -29,7 +29,10 @@ struct admin_actions {
 	void *ctx;
 	/* Reads the configuration anew. BROKEN: nothing has changed, the log says why. */
 	enum result (*reload)(void *ctx);
-	/* Changes one key. BROKEN likewise. */
+	/*
+	 * Changes one key. BROKEN likewise. AGAIN: it has changed, but the TLS settings do not go
+	 * together; those in force stay.
+	 */
 	enum result (*set)(void *ctx, struct slice key, struct slice value);
 	/* Begins to leave; the loop goes on at least until the end of the turn. */
 	void (*shut_down)(void *ctx, enum shutdown how);

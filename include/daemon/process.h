@@ -31,6 +31,9 @@ enum result process_go_to_background(void) MUST_USE;
 /* All is up. Nothing in the foreground. */
 void process_report(void);
 
+/* The name that ps and top show; its first 15 bytes. "" changes nothing. */
+void process_set_name(const char *name);
+
 /* Raises the limit of open files to what these settings may need, and says so in the log. */
 void process_raise_limits(const struct settings *settings);
 

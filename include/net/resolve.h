@@ -1,6 +1,9 @@
 #ifndef NET_RESOLVE_H
 #define NET_RESOLVE_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "base/moment.h"
 #include "base/result.h"
 #include "net/address.h"
@@ -32,6 +35,18 @@ struct resolve_request *resolver_ask(struct resolver *resolver, const char *host
 				     void (*on_answer)(void *ctx, const struct resolve_answer *),
 				     void *ctx) MUST_USE;
 void resolver_cancel(struct resolve_request *request);
+/* How long answers to come are kept, from newer settings. */
+void resolver_tune(struct resolver *resolver, struct span ttl, struct span negative_ttl);
+
+/* A name that is kept, for SHOW DNS_HOSTS. Borrowed until the loop goes on. */
+struct resolved_name {
+	const char *host;
+	struct span left; /* until it is asked for anew; not negative */
+	const struct address *addresses;
+	unsigned count; /* 0: it is known not to exist, or not known yet */
+};
+/* Walks them in no order; *cursor 0 begins. False at the end. */
+bool resolver_next(struct resolver *resolver, size_t *cursor, struct resolved_name *found);
 /* For SHOW LISTS: names kept, questions under way. */
 unsigned resolver_names(const struct resolver *resolver);
 unsigned resolver_pending(const struct resolver *resolver);

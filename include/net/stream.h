@@ -37,6 +37,8 @@ struct stream_events {
 	 * failed write at once, or two paused streams waiting for each other would wait for ever.
 	 */
 	void (*on_end)(void *ctx, int error);
+	/* TLS is up (stream_tls.h); input and output go through it from now on. May be NULL. */
+	void (*on_secured)(void *ctx);
 };
 
 struct stream_limits {
@@ -101,7 +103,7 @@ const struct address *stream_local(const struct stream *stream);
 /* Bytes in all since it was made. */
 uint64_t stream_bytes_in(const struct stream *stream);
 uint64_t stream_bytes_out(const struct stream *stream);
-/* TLS version/cipher, "" without TLS. */
+/* TLS version/cipher ("TLSv1.3/TLS_AES_256_GCM_SHA384"), "" without TLS. */
 const char *stream_tls_info(const struct stream *stream);
 
 #endif

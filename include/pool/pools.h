@@ -21,6 +21,7 @@ struct pools;
 struct loop;
 struct resolver;
 struct statement_store;
+struct tls_context;
 struct varset_store;
 struct keyring;
 struct secret;
@@ -42,6 +43,13 @@ void pools_free(struct pools *pools);
  * through the roster's watcher), changed ones reconnect as their servers come free.
  */
 void pools_reload(struct pools *pools, const struct settings *settings);
+
+/*
+ * What connections to servers are encrypted with from now on; a reference is taken. Another one
+ * than before means that servers are reached otherwise: those open are replaced as they come
+ * free. Without it there is no TLS.
+ */
+void pools_set_tls(struct pools *pools, struct tls_context *tls);
 
 /* The next number of a socket, of clients and servers alike: from 1, never twice. */
 uint64_t pools_next_id(struct pools *pools);

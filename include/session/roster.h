@@ -22,6 +22,7 @@ struct pools;
 struct database;
 struct statement_store;
 struct varset_store;
+struct tls_context;
 
 struct roster_options {
 	struct loop            *loop;
@@ -38,6 +39,12 @@ void roster_free(struct roster *roster);
  * too. Clients of databases that are gone leave with END_DATABASE_REMOVED.
  */
 void roster_reload(struct roster *roster, const struct settings *settings);
+
+/*
+ * What connections of clients are encrypted with from now on; those there are keep theirs. A
+ * reference is taken. Without it there is no TLS.
+ */
+void roster_set_tls(struct roster *roster, struct tls_context *tls);
 
 /* Takes fd, a connection just accepted. */
 void roster_accept(struct roster *roster, int fd, const struct address *peer);

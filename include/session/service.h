@@ -26,7 +26,7 @@ struct service {
 	const char *const *names; /* database names it answers to, NULL at the end */
 	void              *ctx;
 	/*
-	 * May this user enter? false: FATAL END_CONSOLE_NOT_ALLOWED. *skip_authentication may be set
+	 * May this user enter? false: END_CONSOLE_NOT_ALLOWED. *skip_authentication may be set
 	 * for own_user.
 	 */
 	bool (*may_enter)(void *ctx, const struct service_login *login, bool *skip_authentication);

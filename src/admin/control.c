@@ -64,9 +64,16 @@ enum outcome control_set(struct request *request)
 
 	log_line(LEVEL_LOG, session_prefix(request->visit->session), "SET %s issued",
 		 line->subject);
-	if (admin->actions->set(admin->actions->ctx, slice_of(line->subject),
-				slice_of(line->value)) != OK)
-		return reply_refuse(request, "SET failed");
+	switch (admin->actions->set(admin->actions->ctx, slice_of(line->subject),
+				    slice_of(line->value))) {
+	case OK: break;
+	case AGAIN:
+		reply_notice(request->out,
+			     "TLS settings could not be applied, still using old configuration",
+			     NULL);
+		break;
+	case BROKEN: return reply_refuse(request, "SET failed");
+	}
 	snprintf(tag, sizeof(tag), "SET %s=%s", line->subject, line->value);
 	return reply_done(request, tag);
 }

@@ -14,10 +14,10 @@
 #include "session/roster.h"
 
 static const struct show *const shows[] = {
-	&show_help,	      &show_version, &show_state,   &show_config,  &show_databases,
-	&show_pools,	      &show_clients, &show_servers, &show_sockets, &show_active_sockets,
-	&show_users,	      &show_lists,   &show_mem,	    &show_stats,   &show_stats_totals,
-	&show_stats_averages, &show_totals,
+	&show_help,	      &show_version, &show_state,     &show_config,    &show_databases,
+	&show_pools,	      &show_clients, &show_servers,   &show_sockets,   &show_active_sockets,
+	&show_users,	      &show_lists,   &show_mem,	      &show_stats,     &show_stats_totals,
+	&show_stats_averages, &show_totals,  &show_dns_hosts, &show_dns_zones,
 };
 
 const struct show_table show_table = { shows, COUNT_OF(shows) };

@@ -46,6 +46,14 @@ static void check_auth(const struct settings *settings, struct complaints *compl
 			   "no auth_file: nobody is known, so nobody can log in");
 }
 
+static void check_tls(const struct settings *settings, struct complaints *complaints)
+{
+	if (settings->client_tls_sslmode == TLS_MODE_VERIFY_CA && !*settings->client_tls_ca_file)
+		WARN_ABOUT(settings, complaints, "client_tls_sslmode",
+			   "client_tls_sslmode is verify-ca without client_tls_ca_file: every "
+			   "authority the system trusts may vouch for clients");
+}
+
 static void check_pools(const struct settings *settings, struct complaints *complaints)
 {
 	if (settings->reserve_pool_size > 0 && settings->reserve_pool_timeout.us == 0)
@@ -106,6 +114,7 @@ static void check_database(const struct settings *settings,
 void check_warnings(const struct settings *settings, struct complaints *complaints)
 {
 	check_auth(settings, complaints);
+	check_tls(settings, complaints);
 	check_pools(settings, complaints);
 	for (size_t i = 0; i < settings->database_count; i++)
 		check_database(settings, &settings->databases[i], complaints);

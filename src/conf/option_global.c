@@ -37,9 +37,11 @@ static const char auth_query_standard[] =
 static const struct option rows[] = {
 { LIST(admin_users), LIVE, .standard = "", .group = GROUP_CONSOLE,
   .help = "Users who may give every command on the console. They log in like any other client." },
-{ BOOL(application_name_add_host), LIVE_LATER, .standard = "0", .group = GROUP_CLIENTS,
+{ BOOL(application_name_add_host), LIVE, .standard = "0", .group = GROUP_CLIENTS,
   .help = "Appends the client's address to its application_name at login, so that "
-	"pg_stat_activity shows where a query came from." },
+	"pg_stat_activity shows where a query came from: `NAME - ADDRESS:PORT`. A long name "
+	"is cut "
+	"so that the whole fits into PostgreSQL's 63 bytes." },
 { TEXT(auth_dbname), LIVE_LATER, .group = GROUP_AUTH,
   .help = "The database entry in which auth_query runs. Without it, the database the client "
 	"asked for. The console's own database is not possible." },
@@ -64,7 +66,7 @@ static const struct option rows[] = {
 	"SCRAM only." },
 { TEXT(auth_user), LIVE_LATER, .group = GROUP_AUTH,
   .help = "The user who runs auth_query. Without it, only users in auth_file can log in." },
-{ TIME(autodb_idle_timeout), LIVE_LATER, .standard = "3600", .group = GROUP_POOLS,
+{ TIME(autodb_idle_timeout), LIVE, .standard = "3600", .group = GROUP_POOLS,
   .help = "A database made from the * entry is forgotten after being unused this long. 0 "
 	"keeps it." },
 { TIME(cancel_wait_timeout), LIVE, .standard = "10", .group = GROUP_TIMEOUTS,
@@ -75,30 +77,34 @@ static const struct option rows[] = {
 	"Set it above the idle time of the application's own pool." },
 { TIME(client_login_timeout), LIVE, .standard = "60", .group = GROUP_TIMEOUTS,
   .help = "A client's whole login must be done in this time. 0 is off." },
-{ TEXT(client_tls13_ciphers), LIVE_LATER, .group = GROUP_CLIENT_TLS,
+{ TEXT(client_tls13_ciphers), LIVE, .group = GROUP_CLIENT_TLS,
   .help = "TLS 1.3 cipher suites offered to clients, in OpenSSL's notation." },
-{ PATH(client_tls_ca_file), LIVE_LATER, .standard = "", .group = GROUP_CLIENT_TLS,
-  .help = "Certificates of the authorities that sign client certificates." },
-{ PATH(client_tls_cert_file), LIVE_LATER, .standard = "", .group = GROUP_CLIENT_TLS,
+{ PATH(client_tls_ca_file), LIVE, .standard = "", .group = GROUP_CLIENT_TLS,
+  .help = "Certificates of the authorities that sign client certificates. When it is set, clients "
+	"are asked for one in every sslmode." },
+{ PATH(client_tls_cert_file), LIVE, .standard = "", .group = GROUP_CLIENT_TLS,
   .help = "Our certificate, shown to clients." },
-{ TEXT(client_tls_ciphers), LIVE_LATER, .standard = "default", .group = GROUP_CLIENT_TLS,
+{ TEXT(client_tls_ciphers), LIVE, .standard = "default", .group = GROUP_CLIENT_TLS,
   .help = "Ciphers offered to clients up to TLS 1.2, in OpenSSL's notation. default, "
 	"secure, normal "
 	"and fast all mean the library's default." },
-{ WORD(client_tls_dheparams, choice_dheparams), LIVE_LATER, .standard = "auto",
+{ WORD(client_tls_dheparams, choice_dheparams), LIVE, .standard = "auto",
   .group = GROUP_CLIENT_TLS,
   .help = "Parameters of the ephemeral Diffie-Hellman exchange with clients." },
-{ TEXT(client_tls_ecdhcurve), LIVE_LATER, .standard = "auto", .group = GROUP_CLIENT_TLS,
-  .help = "Elliptic curve of the key exchange with clients: none, auto or a curve's name." },
-{ PATH(client_tls_key_file), LIVE_LATER, .standard = "", .group = GROUP_CLIENT_TLS,
+{ TEXT(client_tls_ecdhcurve), LIVE, .standard = "auto", .group = GROUP_CLIENT_TLS,
+  .help = "Elliptic curve of the key exchange with clients: auto, a curve's name, or none, which "
+	"leaves such key exchange to TLS 1.3." },
+{ PATH(client_tls_key_file), LIVE, .standard = "", .group = GROUP_CLIENT_TLS,
   .help = "The private key that belongs to client_tls_cert_file." },
-{ TEXT(client_tls_protocols), LIVE_LATER, .standard = "secure", .group = GROUP_CLIENT_TLS,
+{ TEXT(client_tls_protocols), LIVE, .standard = "secure", .group = GROUP_CLIENT_TLS,
   .help = "TLS versions allowed to clients: a list of tlsv1.0, tlsv1.1, tlsv1.2 and tlsv1.3, or "
 	"all, or secure (1.2 and 1.3). A ! before a version takes it out." },
-{ ENUM(client_tls_sslmode, enum tls_mode, choice_tls_mode), LIVE_LATER, .standard = "disable",
+{ ENUM(client_tls_sslmode, enum tls_mode, choice_tls_mode), LIVE, .standard = "disable",
   .group = GROUP_CLIENT_TLS,
-  .help = "Whether clients may or must use TLS, in the words of libpq's sslmode. All but disable "
-	"need a key and a certificate." },
+  .help = "Whether clients may use TLS (allow, prefer), must use it on TCP (require), or must show a "
+	"certificate of client_tls_ca_file, too (verify-ca, verify-full). All but disable need a "
+	"key and a certificate. TLS settings and the files they name are read again by every "
+	"reload, which disconnects nobody." },
 { PATH(conffile), LIVE, .group = GROUP_PROCESS,
   .help = "The file that the next reload reads. Normally the one named on the command line." },
 { INT(default_pool_size, 0, INT_MAX), LIVE, .standard = "20", .scoped = "pool_size",
@@ -109,9 +115,9 @@ static const struct option rows[] = {
   .help = "Refuses the simple query protocol, which allows several statements in one text and is "
 	"what SQL injection likes best. Only for applications that use the extended protocol "
 	"throughout." },
-{ TIME(dns_max_ttl), LIVE_LATER, .standard = "15", .group = GROUP_DNS,
+{ TIME(dns_max_ttl), LIVE, .standard = "15", .group = GROUP_DNS,
   .help = "How long a host name's addresses are remembered." },
-{ TIME(dns_nxdomain_ttl), LIVE_LATER, .standard = "15", .group = GROUP_DNS,
+{ TIME(dns_nxdomain_ttl), LIVE, .standard = "15", .group = GROUP_DNS,
   .help = "How long it is remembered that a host name does not exist." },
 { TIME(dns_zone_check_period), LIVE_LATER, .standard = "0", .group = GROUP_DNS,
   .help = "How often a zone's serial number is looked at; when it has changed, all names of the "
@@ -124,8 +130,9 @@ static const struct option rows[] = {
 	"login. Needed "
 	"for drivers that send extra_float_digits and the like. The word options also swallows "
 	"unknown settings inside the options parameter." },
-{ TEXT(job_name), FIXED_LATER, .standard = "pgcarwash", .group = GROUP_PROCESS,
-  .help = "A name for this instance." },
+{ TEXT(job_name), FIXED, .standard = "pgcarwash", .group = GROUP_PROCESS,
+  .help = "A name for this instance, which ps and top show as that of the process (its first "
+	"15 bytes)." },
 { LIST(listen_addr), FIXED, .standard = "", .group = GROUP_LISTEN,
   .help = "Addresses to listen on for TCP: names, IPv4 or IPv6 addresses, * for all. Empty: "
 	"only the "
@@ -144,7 +151,7 @@ static const struct option rows[] = {
   .help = "Log a line of totals every stats_period." },
 { PATH(logfile), LIVE, .standard = "", .group = GROUP_LOG,
   .help = "File to append log lines to. Opened again at every reload, for log rotation." },
-{ TEXT(login_notify_message), LIVE_LATER, .standard = "", .group = GROUP_CLIENTS,
+{ TEXT(login_notify_message), LIVE, .standard = "", .group = GROUP_CLIENTS,
   .help = "A notice sent to each client at the end of its login." },
 { INT(max_client_conn, 1, INT_MAX), LIVE, .standard = "100", .group = GROUP_CLIENTS,
   .help = "How many clients may be connected at once, those logging in included, the "
@@ -184,13 +191,13 @@ static const struct option rows[] = {
 	"transaction: after "
 	"each transaction. statement: after each query, and transactions of several statements are "
 	"refused." },
-{ TIME(pool_idle_timeout), LIVE_LATER, .standard = "0", .group = GROUP_POOLS,
+{ TIME(pool_idle_timeout), LIVE, .standard = "0", .group = GROUP_POOLS,
   .help = "A pool without clients and servers is forgotten after this time. 0 keeps it." },
 { TIME(query_timeout), LIVE, .standard = "0", .group = GROUP_TIMEOUTS,
   .help = "A query that takes longer costs the client its connection. 0 is off. Set it a "
 	"little above "
 	"PostgreSQL's statement_timeout: it is meant for a network that fails silently." },
-{ INT(query_wait_notify, 0, INT_MAX), LIVE_LATER, .standard = "5", .unit = "seconds",
+{ INT(query_wait_notify, 0, INT_MAX), LIVE, .standard = "5", .unit = "seconds",
   .group = GROUP_TIMEOUTS,
   .help = "A client that has waited this long for a server gets a notice, once. 0 is off." },
 { TIME(query_wait_timeout), LIVE, .standard = "120", .group = GROUP_TIMEOUTS,
@@ -201,10 +208,10 @@ static const struct option rows[] = {
 	"reserve_pool_timeout. 0 is none." },
 { TIME(reserve_pool_timeout), LIVE, .standard = "5", .group = GROUP_POOLS,
   .help = "How long a client must have waited before the reserve is used. 0 never uses it." },
-{ PATH(resolv_conf), FIXED_LATER, .standard = "", .group = GROUP_DNS,
+{ PATH(resolv_conf), FIXED, .standard = "", .group = GROUP_DNS,
   .help = "File to read name servers from. Empty: the system's." },
-{ INT(sbuf_loopcnt, 0, INT_MAX), LIVE_LATER, .standard = "5", .group = GROUP_NETWORK,
-  .help = "How often one socket is read before others get their turn. 0 is no limit." },
+{ INT(sbuf_loopcnt, 0, INT_MAX), LIVE, .standard = "5", .group = GROUP_NETWORK,
+  .help = "How often one socket is read before others get their turn. 0 is practically no limit." },
 { INT(scram_iterations, 1, INT_MAX), LIVE, .standard = "4096", .group = GROUP_AUTH,
   .help = "Rounds of hashing when a SCRAM login is checked against a plain password in "
 	"auth_file. More "
@@ -218,7 +225,7 @@ static const struct option rows[] = {
 	"query, the cheapest there is. Nothing at all: no check." },
 { TIME(server_connect_timeout), LIVE, .standard = "15", .group = GROUP_SERVERS,
   .help = "Connecting and logging in to a server must be done in this time." },
-{ BOOL(server_fast_close), LIVE_LATER, .standard = "0", .group = GROUP_SERVERS,
+{ BOOL(server_fast_close), LIVE, .standard = "0", .group = GROUP_SERVERS,
   .help = "In session mode, closes servers that are to be replaced at the end of the transaction "
 	"instead of waiting for the client to leave." },
 { TIME(server_idle_timeout), LIVE, .standard = "600", .group = GROUP_SERVERS,
@@ -242,21 +249,25 @@ static const struct option rows[] = {
   .help = "Lends the server that was idle longest rather than the one used last. Spreads "
 	"load where "
 	"something behind one address balances connections." },
-{ TEXT(server_tls13_ciphers), LIVE_LATER, .group = GROUP_SERVER_TLS,
+{ TEXT(server_tls13_ciphers), LIVE, .group = GROUP_SERVER_TLS,
   .help = "TLS 1.3 cipher suites offered to servers, in OpenSSL's notation." },
-{ PATH(server_tls_ca_file), LIVE_LATER, .standard = "", .group = GROUP_SERVER_TLS,
+{ PATH(server_tls_ca_file), LIVE, .standard = "", .group = GROUP_SERVER_TLS,
   .help = "Certificates of the authorities that sign server certificates." },
-{ PATH(server_tls_cert_file), LIVE_LATER, .standard = "", .group = GROUP_SERVER_TLS,
+{ PATH(server_tls_cert_file), LIVE, .standard = "", .group = GROUP_SERVER_TLS,
   .help = "Our certificate, shown to servers that ask for one." },
-{ TEXT(server_tls_ciphers), LIVE_LATER, .standard = "default", .group = GROUP_SERVER_TLS,
+{ TEXT(server_tls_ciphers), LIVE, .standard = "default", .group = GROUP_SERVER_TLS,
   .help = "Ciphers offered to servers up to TLS 1.2; see client_tls_ciphers." },
-{ PATH(server_tls_key_file), LIVE_LATER, .standard = "", .group = GROUP_SERVER_TLS,
+{ PATH(server_tls_key_file), LIVE, .standard = "", .group = GROUP_SERVER_TLS,
   .help = "The private key that belongs to server_tls_cert_file." },
-{ TEXT(server_tls_protocols), LIVE_LATER, .standard = "secure", .group = GROUP_SERVER_TLS,
+{ TEXT(server_tls_protocols), LIVE, .standard = "secure", .group = GROUP_SERVER_TLS,
   .help = "TLS versions allowed to servers; see client_tls_protocols." },
-{ ENUM(server_tls_sslmode, enum tls_mode, choice_tls_mode), LIVE_LATER, .standard = "prefer",
+{ ENUM(server_tls_sslmode, enum tls_mode, choice_tls_mode), LIVE, .standard = "prefer",
   .group = GROUP_SERVER_TLS,
-  .help = "Whether connections to servers may or must use TLS, in the words of libpq's sslmode." },
+  .help = "Whether connections to servers use TLS when the server can (allow, prefer), always "
+	"(require), and whether the server's certificate must be signed by server_tls_ca_file, or "
+	"an authority the system trusts (verify-ca), and be made out to the host we asked for "
+	"(verify-full). Unix sockets go without. When a reload changes how servers are reached, "
+	"all server connections are replaced as they come free." },
 { BOOL(so_reuseport), FIXED_LATER, .standard = "0", .group = GROUP_LISTEN,
   .help = "Lets several processes listen on one port; the kernel spreads the clients." },
 { INT(stats_period, 1, INT_MAX), LIVE, .standard = "60", .unit = "seconds", .group = GROUP_LOG,

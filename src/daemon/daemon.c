@@ -19,6 +19,7 @@
 #include "base/random.h"
 #include "conf/load.h"
 #include "daemon/daemon_internal.h"
+#include "daemon/differences.h"
 #include "daemon/process.h"
 #include "daemon/systemd.h"
 #include "net/loop.h"
@@ -61,8 +62,8 @@ void daemon_leave(struct daemon *daemon, enum leaving leaving)
 		return;
 	}
 	daemon->leaving = leaving;
-	systemd_stopping(leaving == LEAVING_FOR_SERVERS ? "Waiting for servers to be released" :
-							  "Waiting for clients to leave");
+	systemd_stopping(leaving == LEAVING_FOR_SERVERS ? "Waiting for servers to be released"
+							: "Waiting for clients to leave");
 	listeners_close_tcp(&daemon->listeners);
 	steering_shut_down(admin_steering(daemon->admin));
 	roster_shut_down(daemon->roster);
@@ -189,6 +190,8 @@ static enum result build(struct daemon *daemon)
 	if (!daemon->resolver || !daemon->statements || build_varsets(daemon) != OK ||
 	    build_pools(daemon) != OK || build_roster(daemon) != OK || build_admin(daemon) != OK)
 		return BROKEN;
+	pools_set_tls(daemon->pools, daemon->tls.side[TLS_WITH_SERVERS]);
+	roster_set_tls(daemon->roster, daemon->tls.side[TLS_WITH_CLIENTS]);
 	pools_watch(daemon->pools, on_change, daemon);
 	roster_watch(daemon->roster, on_change, daemon);
 	return OK;
@@ -236,6 +239,7 @@ static void take_down(struct daemon *daemon)
 	loop_free(daemon->loop);
 	if (daemon->has_pidfile)
 		pidfile_remove(daemon->settings->pidfile);
+	tls_pair_clear(&daemon->tls);
 	settings_unref(daemon->settings);
 	libevent_global_shutdown();
 }
@@ -278,6 +282,7 @@ static enum result become_a_daemon(struct daemon *daemon)
 	if (arguments->background && process_go_to_background() != OK)
 		return BROKEN;
 	daemon->in_background = arguments->background;
+	process_set_name(settings->job_name);
 	process_raise_limits(settings);
 	return OK;
 }
@@ -301,7 +306,11 @@ static enum result open_listeners(struct daemon *daemon)
 static enum result start(struct daemon *daemon)
 {
 	daemon->passed_sockets = systemd_take_sockets();
-	if (load_settings(daemon) != OK || become_a_daemon(daemon) != OK)
+	/* Keys may be readable before the user is changed only. */
+	if (load_settings(daemon) != OK ||
+	    tls_pair_read(&daemon->tls, daemon->settings, &(struct tls_pair){ { NULL, NULL } }) !=
+		    OK ||
+	    become_a_daemon(daemon) != OK)
 		return BROKEN;
 	if (build(daemon) != OK) {
 		log_fatal("out of memory");
@@ -334,10 +343,32 @@ int daemon_run(const struct arguments *arguments)
 	return code;
 }
 
+/* The files that TLS settings name are part of a configuration. */
+static bool tls_is_fine(const struct settings *settings)
+{
+	bool fine = true;
+
+	for (int side = TLS_WITH_CLIENTS; side <= TLS_WITH_SERVERS; side++) {
+		struct buffer why = BUFFER_EMPTY;
+		struct tls_context *context =
+			tls_context_new((enum tls_side)side, settings, &why);
+
+		if (!context) {
+			fprintf(stderr, "error: TLS setup failed: %.*s\n", (int)why.len,
+				why.data ? why.data : "");
+			fine = false;
+		}
+		tls_context_unref(context);
+		buffer_release(&why);
+	}
+	return fine;
+}
+
 int daemon_check(const char *file)
 {
 	struct complaints complaints;
 	const struct settings *settings;
+	bool fine;
 
 	complaints_init(&complaints);
 	settings = settings_load(file, NULL, &complaints);
@@ -347,15 +378,18 @@ int daemon_check(const char *file)
 			complaints.items[i].text);
 	if (complaints.dropped)
 		fprintf(stderr, "%zu more complaints are not shown\n", complaints.dropped);
-	if (settings)
+	fine = settings && tls_is_fine(settings);
+	if (fine)
 		printf("%s: configuration is valid\n", file);
+	if (settings && settings_is_pgbouncers(settings))
+		differences_print(settings, stdout);
 	complaints_release(&complaints);
 	settings_unref(settings);
-	return settings ? EXIT_SUCCESS : EXIT_FAILURE;
+	return fine ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 void daemon_print_version(FILE *out)
 {
-	fprintf(out, "%s\nlibevent %s\nadns: evdns\ntls: %s\nsystemd: yes\n", PRODUCT, event_get_version(),
-		OpenSSL_version(OPENSSL_VERSION));
+	fprintf(out, "%s\nlibevent %s\nadns: evdns\ntls: %s\nsystemd: yes\n", PRODUCT,
+		event_get_version(), OpenSSL_version(OPENSSL_VERSION));
 }

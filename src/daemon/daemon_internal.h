@@ -11,6 +11,7 @@
 #include "conf/settings.h"
 #include "daemon/arguments.h"
 #include "daemon/daemon.h"
+#include "net/tls.h"
 
 /* What the files of this folder share: the root struct, and the parts of its work. */
 
@@ -34,9 +35,15 @@ enum leaving {
 	LEAVING_NOW,
 };
 
+/* What connections are encrypted with, by enum tls_side. */
+struct tls_pair {
+	struct tls_context *side[2];
+};
+
 struct daemon {
 	const struct arguments *arguments;
 	const struct settings *settings;
+	struct tls_pair tls;
 	struct loop *loop;
 	struct resolver *resolver;
 	struct statement_store *statements;
@@ -62,9 +69,17 @@ void daemon_leave(struct daemon *daemon, enum leaving leaving);
 
 /* Each line of complaints to the log. */
 void log_complaints(const struct complaints *complaints);
+/*
+ * Reads what TLS is made from, for both sides; one where nothing has changed is the present one
+ * again. BROKEN: pair is empty, the log says why.
+ */
+enum result tls_pair_read(struct tls_pair *pair, const struct settings *settings,
+			  const struct tls_pair *present) MUST_USE;
+void tls_pair_clear(struct tls_pair *pair);
 /* Lets log lines go where settings want them. BROKEN: as before, errno tells why. */
 enum result open_log(const struct daemon *daemon, const struct settings *settings) MUST_USE;
 enum result daemon_reload(struct daemon *daemon) MUST_USE;
+/* AGAIN: changed, but TLS cannot be made from the settings now; what is in force stays. */
 enum result daemon_set(struct daemon *daemon, struct slice key, struct slice value) MUST_USE;
 
 /* ---- signals.c ---- */

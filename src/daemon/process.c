@@ -230,6 +230,13 @@ void process_report(void)
 	report_fd = -1;
 }
 
+void process_set_name(const char *name)
+{
+	/* prctl(2): longer names are cut. */
+	if (*name && prctl(PR_SET_NAME, name) != 0)
+		log_debug("the process keeps its name: %s", strerror(errno));
+}
+
 /* ---- descriptors ---- */
 
 static int64_t expected_servers(const struct settings *settings)

@@ -30,6 +30,7 @@ struct loop {
 	uint64_t turn;
 	bool stopping;
 	struct timers timers;
+	struct handshakes handshakes;
 	struct slab *streams;
 	char *scratch;	     /* on a page boundary: the kernel copies faster there */
 	char *scratch_owned; /* the block it lies in */
@@ -115,7 +116,8 @@ static struct event_base *base_new(void)
 		return NULL;
 	/* Edge triggering and early close are what streams are built on: epoll only. */
 	if (event_config_require_features(config, EV_FEATURE_ET | EV_FEATURE_EARLY_CLOSE) == 0 &&
-	    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV) == 0)
+	    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV |
+						  EVENT_BASE_FLAG_NO_CACHE_TIME) == 0)
 		base = event_base_new_with_config(config);
 	event_config_free(config);
 	return base;
@@ -130,6 +132,7 @@ struct loop *loop_new(void)
 	ring_init(&loop->ending);
 	ring_init(&loop->next);
 	ring_init(&loop->reap);
+	handshakes_init(&loop->handshakes, loop);
 	loop->scratch_owned = mem_alloc(SCRATCH_SIZE + PAGE);
 	loop->scratch = page_in(loop->scratch_owned);
 	loop->streams = slab_new("stream", sizeof(struct stream));
@@ -148,6 +151,7 @@ void loop_free(struct loop *loop)
 {
 	if (!loop)
 		return;
+	loop_forget(loop, &loop->handshakes.task);
 	ring_run(&loop->reap);
 	assert(ring_is_empty(&loop->ending) && ring_is_empty(&loop->next));
 	timers_release(&loop->timers);
@@ -265,6 +269,11 @@ struct slab *loop_streams(struct loop *loop)
 uint64_t loop_turn_number(const struct loop *loop)
 {
 	return loop->turn;
+}
+
+struct handshakes *loop_handshakes(struct loop *loop)
+{
+	return &loop->handshakes;
 }
 
 struct timers *loop_timers(struct loop *loop)

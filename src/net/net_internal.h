@@ -9,6 +9,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include "base/list.h"
 #include "base/moment.h"
 #include "base/slab.h"
 #include "net/loop.h"
@@ -44,6 +45,19 @@ struct slab *loop_streams(struct loop *loop);
 /* Counts the turns; two calls in one turn give the same. */
 uint64_t loop_turn_number(const struct loop *loop);
 
+/*
+ * Streams whose TLS handshake can go on, oldest first. They are a turn's last task and get a
+ * bounded time of it, so that a storm of logins does not stall those who are in.
+ */
+struct handshakes {
+	struct list waiting; /* struct stream_tls */
+	struct loop_task task;
+	struct loop *loop;
+	bool is_last; /* the task was put behind the others of its turn */
+};
+struct handshakes *loop_handshakes(struct loop *loop);
+void handshakes_init(struct handshakes *handshakes, struct loop *loop);
+
 /* ---- timers: a pairing heap ordered by wake-up time, and one timerfd ---- */
 
 struct timers {
@@ -61,22 +75,22 @@ struct timers *loop_timers(struct loop *loop);
 /* ---- the stream ---- */
 
 /*
- * How bytes go through the socket: plainly, or through TLS later. receive and send are as
- * recv and send: a count, or -1 and errno (EAGAIN: wait for the next edge).
+ * How bytes go through the socket: plainly, or through TLS. receive and send are as recv and
+ * send: a count, or -1 and errno (EAGAIN: wait for the next edge). A receive shorter than asked
+ * for has emptied the socket, unless stream->unsure is set.
  */
 struct stream_verbs {
 	ssize_t (*receive)(struct stream *stream, void *space, size_t room);
 	/* more: further bytes follow at once, a hint. */
 	ssize_t (*send)(struct stream *stream, const void *data, size_t len, bool more);
 	/*
-	 * NULL: none, or done. Called on every edge before anything is received; OK when the
-	 * table has been exchanged for one without it, AGAIN to wait, BROKEN with errno.
+	 * NULL: none, or done. Called instead of receive when something has come, and when there
+	 * is room again for what it had to send: it goes on later in the turn. Once it is done it
+	 * exchanges the table for one without it. Nothing is sent before (the stream is blocked).
 	 */
-	enum result (*handshake)(struct stream *stream);
+	void (*handshake)(struct stream *stream);
 	/* Says farewell and frees what the table needed; NULL: nothing to do. */
 	void (*release)(struct stream *stream);
-	/* True when a receive shorter than asked for means that the socket is empty. */
-	bool short_is_drained;
 };
 
 /* Addresses of both ends, fetched when first asked for. */
@@ -89,7 +103,7 @@ struct stream {
 	struct event event; /* read and close edges, added once */
 	struct loop *loop;
 	const struct stream_verbs *verbs;
-	void *tls; /* what the verbs need; NULL for a plain socket */
+	struct stream_tls *tls; /* what the verbs need; NULL for a plain socket */
 	const struct stream_limits *limits;
 	const struct stream_events *events;
 	void *ctx;
@@ -132,6 +146,10 @@ static_assert(sizeof(struct stream) <= 320, "an idle stream is to be small");
 void stream_fail(struct stream *stream, int error);
 /* Sends what is queued, if the socket may take it. */
 void stream_send_queued(struct stream *stream, bool more);
+/* Tells the owner of the end, once; error 0: the other side closed. */
+void stream_tell_end(struct stream *stream, int error);
+/* Waits for room in the socket; the handshake or the queued bytes go on then. */
+void stream_await_room(struct stream *stream);
 /* Drops the queued bytes and the write event. */
 void stream_release_out(struct stream *stream);
 /* The run function of the flush task. */

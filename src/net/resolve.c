@@ -376,6 +376,30 @@ void resolver_free(struct resolver *resolver)
 	mem_free(resolver);
 }
 
+void resolver_tune(struct resolver *resolver, struct span ttl, struct span negative_ttl)
+{
+	resolver->ttl = ttl;
+	resolver->negative_ttl = negative_ttl;
+}
+
+bool resolver_next(struct resolver *resolver, size_t *cursor, struct resolved_name *found)
+{
+	struct moment now = loop_now(resolver->loop);
+	const struct name *name;
+	struct slice key;
+	void *value;
+
+	if (!map_next(&resolver->names, cursor, &key, &value))
+		return false;
+	name = value;
+	*found = (struct resolved_name){ .host = name->host,
+					 .addresses = name->addresses,
+					 .count = name->count };
+	if (!moment_is_never(name->known_until) && !moment_reached(name->known_until, now))
+		found->left = moment_between(now, name->known_until);
+	return true;
+}
+
 unsigned resolver_names(const struct resolver *resolver)
 {
 	return (unsigned)resolver->names.len;

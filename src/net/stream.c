@@ -39,7 +39,6 @@ static ssize_t plain_send(struct stream *stream, const void *data, size_t len, b
 static const struct stream_verbs plain_verbs = {
 	.receive = plain_receive,
 	.send = plain_send,
-	.short_is_drained = true,
 };
 
 /* ---- kept bytes ---- */
@@ -107,7 +106,7 @@ void stream_fail(struct stream *stream, int error)
 		loop_at_end(stream->loop, &stream->attend);
 }
 
-static void tell_end(struct stream *stream, int error)
+void stream_tell_end(struct stream *stream, int error)
 {
 	stream->ended = true;
 	stream->end_seen = true;
@@ -130,7 +129,7 @@ static void tell_input(struct stream *stream, bool scratch)
 		return;
 	if (kept_settle(stream, scratch) != OK) {
 		stream->view_len = 0;
-		tell_end(stream, ENOMEM);
+		stream_tell_end(stream, ENOMEM);
 	}
 }
 
@@ -176,13 +175,13 @@ static void receive_some(struct stream *stream, char *space, size_t n)
 static void receive_none(struct stream *stream, ssize_t n)
 {
 	if (n == 0) {
-		tell_end(stream, stream->error);
+		stream_tell_end(stream, stream->error);
 	} else if (errno == EAGAIN) {
 		stream->edge = stream->unsure = false;
 		if (stream->error)
-			tell_end(stream, stream->error);
+			stream_tell_end(stream, stream->error);
 	} else if (errno != EINTR) {
-		tell_end(stream, errno);
+		stream_tell_end(stream, errno);
 	}
 }
 
@@ -193,7 +192,7 @@ static void receive_once(struct stream *stream)
 	ssize_t n;
 
 	if (!space) {
-		tell_end(stream, ENOMEM);
+		stream_tell_end(stream, ENOMEM);
 		return;
 	}
 	n = stream->verbs->receive(stream, space, room);
@@ -202,8 +201,7 @@ static void receive_once(struct stream *stream)
 		return;
 	}
 	/* Data and the end can come in one edge, so only without an end is short the last. */
-	if ((size_t)n < room && stream->verbs->short_is_drained && !stream->end_seen &&
-	    !stream->unsure)
+	if ((size_t)n < room && !stream->end_seen && !stream->unsure)
 		stream->edge = false;
 	receive_some(stream, space, (size_t)n);
 }
@@ -217,27 +215,16 @@ static bool may_receive(struct stream *stream)
 	return !stream->overfull;
 }
 
-/* False: the handshake is not over yet, or failed. */
-static bool is_open_for_bytes(struct stream *stream)
-{
-	if (!stream->verbs->handshake)
-		return true;
-	switch (stream->verbs->handshake(stream)) {
-	case OK: return true;
-	case AGAIN: stream->edge = false; return false;
-	case BROKEN: break;
-	}
-	tell_end(stream, errno);
-	return false;
-}
-
 static void stream_receive(struct stream *stream)
 {
 	int left = stream->limits->turn_reads;
 
-	if (!may_receive(stream) || !is_open_for_bytes(stream))
-		return;
 	while (may_receive(stream)) {
+		if (stream->verbs->handshake) {
+			stream->edge = false;
+			stream->verbs->handshake(stream);
+			return;
+		}
 		if (left-- == 0) {
 			loop_next_turn(stream->loop, &stream->attend);
 			return;
@@ -281,7 +268,7 @@ static void run_attend(struct loop_task *task)
 	 * broken one kept silent until resumed.
 	 */
 	if (stream->error && stream->paused) {
-		tell_end(stream, stream->error);
+		stream_tell_end(stream, stream->error);
 		return;
 	}
 	if (stream->paused)
@@ -372,6 +359,7 @@ static void drain(struct stream *stream)
 
 void stream_close(struct stream *stream, bool flush)
 {
+	bool unheard;
 	int fd;
 
 	if (!stream)
@@ -379,13 +367,15 @@ void stream_close(struct stream *stream, bool flush)
 	assert(!stream->closed);
 	stream->closed = true;
 	fd = event_get_fd(&stream->event);
+	/* Nothing to lose: the peer had said all it wanted, or we have nothing to say. */
+	unheard = flush && (stream->out_len > 0 || stream->edge || stream->view_len > 0);
 	if (flush) {
 		stream->blocked = false;
 		stream_send_queued(stream, false);
 	}
 	if (stream->verbs->release)
 		stream->verbs->release(stream);
-	if (flush)
+	if (unheard)
 		drain(stream);
 	stream_release_out(stream);
 	watch_stop(stream);
@@ -502,10 +492,4 @@ uint64_t stream_bytes_in(const struct stream *stream)
 uint64_t stream_bytes_out(const struct stream *stream)
 {
 	return stream->bytes_out;
-}
-
-const char *stream_tls_info(const struct stream *stream)
-{
-	(void)stream;
-	return "";
 }

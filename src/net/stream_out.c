@@ -88,12 +88,15 @@ static void on_writable(evutil_socket_t fd, short what, void *ctx)
 	if (stream->closed)
 		return;
 	event_del(stream->write_event);
+	if (stream->verbs->handshake) {
+		stream->verbs->handshake(stream);
+		return;
+	}
 	stream->blocked = false;
 	stream_send_queued(stream, false);
 }
 
-/* Waits for room in the socket. */
-static void out_block(struct stream *stream)
+void stream_await_room(struct stream *stream)
 {
 	struct event *event = stream->write_event;
 	int fd = event_get_fd(&stream->event);
@@ -133,7 +136,7 @@ static size_t send_once(struct stream *stream, const char *data, size_t len, boo
 		sent = 0;
 	stream->bytes_out += (uint64_t)sent;
 	if ((size_t)sent < len && !stream->closed)
-		out_block(stream);
+		stream_await_room(stream);
 	return (size_t)sent;
 }
 

@@ -138,7 +138,11 @@ static void on_end(void *ctx, int error)
 	settle(ctx, END_CANCEL_SENT);
 }
 
-static const struct stream_events stream_events = { on_input, on_room, on_end };
+static const struct stream_events stream_events = {
+	.on_input = on_input,
+	.on_room = on_room,
+	.on_end = on_end,
+};
 
 static void on_due(void *ctx)
 {

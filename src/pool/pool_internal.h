@@ -10,6 +10,7 @@
 #include "net/loop.h"
 #include "net/stream.h"
 #include "net/timer.h"
+#include "net/tls.h"
 #include "pool/pools.h"
 #include "server_internal.h"
 #include "track/statements.h"
@@ -23,6 +24,7 @@ struct pools {
 	struct statement_store *statements;
 	struct varset_store    *varsets;
 	const struct settings  *settings;
+	struct tls_context     *tls;     /* held; NULL: without TLS */
 	struct users           *users;   /* of auth_file */
 	struct keyring         *keyring;
 	struct stream_limits    limits;  /* of server streams */
@@ -141,6 +143,8 @@ void upkeep_run(struct pools *pools);
 
 /* Reads auth_file anew; BROKEN without memory, the old users then stay. */
 enum result pools_read_users(struct pools *pools, const struct settings *settings) MUST_USE;
+/* The limits of server streams, open ones included, from the settings. */
+void pools_set_limits(struct pools *pools);
 /* Makes the databases of the settings that are not there yet. */
 enum result pools_make_named(struct pools *pools) MUST_USE;
 

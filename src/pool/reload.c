@@ -62,6 +62,7 @@ void pools_reload(struct pools *pools, const struct settings *settings)
 	if (!has_diff)
 		log_error("out of memory: servers keep their old addresses until RECONNECT");
 	pools->settings = settings_ref(settings);
+	pools_set_limits(pools);
 	LIST_EACH(&pools->databases, node)
 		reload_database(CONTAINER_OF(node, struct database, node), settings, &diff);
 	if (pools_read_users(pools, settings) != OK || pools_make_named(pools) != OK)
@@ -76,4 +77,16 @@ void pools_reload(struct pools *pools, const struct settings *settings)
 		pool->failed = false;
 		pool_serve_soon(pool);
 	}
+}
+
+void pools_set_tls(struct pools *pools, struct tls_context *tls)
+{
+	struct tls_context *old = pools->tls;
+
+	if (tls == old)
+		return;
+	pools->tls = tls_context_ref(tls);
+	tls_context_unref(old);
+	LIST_EACH(&pools->pools, node)
+		pool_recycle(CONTAINER_OF(node, struct pool, node), END_SERVER_RECONNECT);
 }

@@ -235,7 +235,11 @@ static void on_end(void *ctx, int error)
 		pool_login_failed(pool, why, SLICE_NONE);
 }
 
-static const struct stream_events stream_events = { on_input, on_room, on_end };
+static const struct stream_events stream_events = {
+	.on_input = on_input,
+	.on_room = on_room,
+	.on_end = on_end,
+};
 
 static void log_connection(const struct server *server)
 {

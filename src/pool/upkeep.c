@@ -45,6 +45,22 @@ static void retire(struct pool *pool, enum server_state state, struct moment now
 	}
 }
 
+/*
+ * In session mode a client keeps its server until it leaves. server_fast_close takes servers that
+ * are to be replaced away as soon as no transaction is open, and the client with them.
+ */
+static void close_fast(struct pool *pool)
+{
+	if (!pool->pools->settings->server_fast_close || pool->limits.mode != POOL_MODE_SESSION)
+		return;
+	LIST_EACH(&pool->servers[SERVER_LENT], node) {
+		struct server *server = CONTAINER_OF(node, struct server, node);
+
+		if (server->close_needed && backend_is_clean(&server->backend))
+			server_close(server, END_DATABASE_CHANGED, NULL);
+	}
+}
+
 /* ---- fairness between pools that share a limit ---- */
 
 static bool has_starved(const struct pool *pool, struct moment now)
@@ -105,6 +121,7 @@ static void look_after_pool(struct pool *pool, struct moment now)
 	pool->evictions = 0;
 	retire(pool, SERVER_IDLE, now);
 	retire(pool, SERVER_USED, now);
+	close_fast(pool);
 	pool_open_more(pool);
 	pool_open_minimum(pool);
 	if (is_empty(pool) && pool->database->removed) {

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "conf/effective.h"
+#include "net/stream_tls.h"
 #include "pool/database.h"
 #include "pool/pools.h"
 #include "wire/sasl.h"
@@ -114,7 +115,7 @@ static void begin_challenge(struct session *session)
 	struct roster         *roster = session->roster;
 	const struct settings *settings = roster->settings;
 	struct slice           user = slice_of(session->user);
-	uint8_t                random[CHALLENGE_RANDOM_LEN];
+	uint8_t                random[CHALLENGE_RANDOM_LEN], end_point[STREAM_END_POINT_MAX];
 	struct challenge_setup setup = {
 		.method = method_of(settings->auth_type),
 		.user = user,
@@ -132,6 +133,10 @@ static void begin_challenge(struct session *session)
 	if (setup.secret == NULL)
 		setup.example = users_example(pools_users(roster->pools), roster->mock_key, user);
 	random_bytes(random, sizeof(random));
+	setup.channel.data = (struct slice){ (const char *)end_point,
+		                             stream_tls_end_point(session->stream, end_point) };
+	if (setup.channel.data.len > 0)
+		setup.channel.binding = SCRAM_BINDING_TLS_SERVER_END_POINT;
 	session->login->challenge = challenge_new(&setup);
 	if (session->login->challenge == NULL)
 		session_end(session, END_NO_MEMORY, NULL);
@@ -144,7 +149,8 @@ static const struct service *find_service(const struct roster *roster, const cha
 	for (size_t i = 0; i < COUNT_OF(roster->services); i++) {
 		const struct service *service = roster->services[i];
 
-		for (const char *const *name = service ? service->names : NULL; name && *name; name++) {
+		for (const char *const *name = service ? service->names : NULL; name && *name;
+		     name++) {
 			if (strcmp(*name, dbname) == 0)
 				return service;
 		}
@@ -156,8 +162,8 @@ static bool is_own_user(const struct session *session)
 {
 	struct peer peer;
 
-	return address_is_unix(stream_peer(session->stream)) &&
-	       address_peer(stream_fd(session->stream), &peer) == OK && peer.uid == geteuid();
+	return session->is_unix && address_peer(stream_fd(session->stream), &peer) == OK &&
+	       peer.uid == geteuid();
 }
 
 static bool over(unsigned count, int limit)
@@ -191,8 +197,9 @@ static enum ending count_client(struct session *session)
 static enum ending enter_service(struct session *session)
 {
 	struct login        *login = session->login;
-	struct service_login who = { .user = slice_of(session->user), .own_user = login->own_user };
+	struct service_login who = { .user = slice_of(session->user) };
 
+	login->own_user = who.own_user = is_own_user(session);
 	if (!session->service->may_enter(session->service->ctx, &who, &login->skip_authentication))
 		return END_CONSOLE_NOT_ALLOWED;
 	return END_NONE;
@@ -246,24 +253,26 @@ static void write_negotiation(struct session *session)
 
 static void on_startup_message(struct session *session, const struct startup_frame *frame)
 {
-	const char *detail = NULL;
-	enum ending ending = startup_read(session, frame, &detail);
+	const char *detail = NULL, *tls;
+	enum ending ending = END_SSL_REQUIRED;
 
+	if (!secure_is_missing(session))
+		ending = startup_read(session, frame, &detail);
 	stream_consume(session->stream, frame->len);
 	if (ending == END_NONE) {
 		detail = NULL;
-		session->login->own_user = is_own_user(session);
 		ending = check_limits(session);
 	}
 	if (ending != END_NONE) {
 		session_end(session, ending, detail);
 		return;
 	}
+	tls = stream_tls_info(session->stream);
 	if (session->roster->settings->log_connections)
 		log_line(LEVEL_LOG, session_prefix(session),
 		         "login attempt: db=%s user=%s tls=%s replication=no", session->dbname,
 		         session->user,
-		         stream_tls_info(session->stream)[0] ? stream_tls_info(session->stream) : "no");
+		         tls[0] ? tls : "no");
 	if (session->login->negotiate)
 		write_negotiation(session);
 	if (session_is_leaving(session))
@@ -273,22 +282,6 @@ static void on_startup_message(struct session *session, const struct startup_fra
 		welcome_begin(session);
 	else
 		begin_challenge(session);
-}
-
-/* SSLRequest and GSSENCRequest: no, thank you. Nothing may have come behind them. */
-static void decline(struct session *session, const struct startup_frame *frame, bool *asked,
-                    enum ending piled_up)
-{
-	if (*asked) {
-		session_end(session, END_BAD_PACKET, NULL);
-		return;
-	}
-	*asked = true;
-	stream_consume(session->stream, frame->len);
-	if (stream_input(session->stream).len > 0)
-		session_end(session, piled_up, NULL);
-	else
-		session_write(session, SLICE_LITERAL("N"));
 }
 
 static void on_cancel_request(struct session *session, const struct startup_frame *frame)
@@ -320,15 +313,11 @@ static void greet(struct session *session)
 	switch (frame.kind) {
 	case STARTUP_MESSAGE: on_startup_message(session, &frame); break;
 	case STARTUP_CANCEL: on_cancel_request(session, &frame); break;
-	case STARTUP_SSL_REQUEST:
-		decline(session, &frame, &session->login->asked_ssl, END_DATA_BEFORE_TLS);
-		break;
-	case STARTUP_GSSENC_REQUEST:
-		decline(session, &frame, &session->login->asked_gss, END_DATA_BEFORE_GSS);
-		break;
+	case STARTUP_SSL_REQUEST: secure_on_ssl_request(session, &frame); break;
+	case STARTUP_GSSENC_REQUEST: secure_on_gss_request(session, &frame); break;
 	case STARTUP_V2: session_end(session, END_PROTOCOL_V2, NULL); break;
 	case STARTUP_OTHER_VERSION: session_end(session, END_PROTOCOL_VERSION, NULL); break;
-	case STARTUP_DIRECT_TLS: session_end(session, END_BAD_PACKET, NULL); break;
+	case STARTUP_DIRECT_TLS: secure_on_direct_tls(session); break;
 	}
 }
 
@@ -411,6 +400,7 @@ static void on_room(void *ctx)
 
 static void on_end(void *ctx, int error)
 {
+	secure_log_failure(ctx);
 	session_end(ctx, error == ENOMEM ? END_NO_MEMORY : END_CLIENT_EOF, NULL);
 }
 

@@ -135,7 +135,8 @@ void request_granted(struct session *session, struct server *server)
 
 	session->server = server;
 	buffer_clear(&roster->scratch);
-	if (conversation_align(session->conversation, server_backend(server), &roster->scratch) != OK) {
+	if (conversation_align(session->conversation, server_backend(server), &roster->scratch) !=
+	    OK) {
 		session_end(session, END_NO_MEMORY, NULL);
 		return;
 	}
@@ -228,8 +229,8 @@ void request_pump(struct session *session)
 		more = session->request_left > 0 ? flow(session) : next_message(session);
 	}
 	/*
-	 * The turn ended while the tail of a message was still on its way (a COPY that failed early):
-	 * now that it is all sent, the server can go.
+	 * The turn ended while the tail of a message was still on its way (a COPY that failed
+	 * early): now that it is all sent, the server can go.
 	 */
 	if (!session_is_leaving(session) && session->server != NULL && session->request_left == 0 &&
 	    !session->in_query && backend_is_clean(server_backend(session->server)))
@@ -274,8 +275,8 @@ void request_cancel_waiting(struct session *session)
 	size_t         need;
 
 	if (session->state != SESSION_WAITING ||
-	    frame_next(stream_input(session->stream), SIDE_CLIENT, &session->roster->limits, &message,
-	               &need) != OK)
+	    frame_next(stream_input(session->stream), SIDE_CLIENT, &session->roster->limits,
+	               &message, &need) != OK)
 		return;
 	if (conversation_cancel_waiting(session->conversation, &message, &answer)) {
 		pool_withdraw(&session->waiter);

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "conf/effective.h"
 #include "net/listener.h"
 #include "pool/pools.h"
 #include "session_internal.h"
@@ -45,7 +46,7 @@ static void take_settings(struct roster *roster, const struct settings *settings
 		.out_high = OUT_HIGH,
 		.out_low = OUT_LOW,
 		.in_max = MAX_COLLECT + READ_SIZE,
-		.turn_reads = 4,
+		.turn_reads = effective_turn_reads(settings),
 	};
 }
 
@@ -89,7 +90,9 @@ void roster_free(struct roster *roster)
 	map_release(&roster->keys);
 	map_release(&roster->users);
 	buffer_release(&roster->scratch);
+	welcome_memo_clear(&roster->memo);
 	settings_unref(roster->settings);
+	tls_context_unref(roster->tls);
 	mem_free_secret(roster, sizeof(*roster));
 }
 
@@ -114,6 +117,14 @@ void roster_reload(struct roster *roster, const struct settings *settings)
 			session->idle_since = loop_now(roster->loop);
 		session_watch_deadline(session);
 	}
+}
+
+void roster_set_tls(struct roster *roster, struct tls_context *tls)
+{
+	struct tls_context *old = roster->tls;
+
+	roster->tls = tls_context_ref(tls);
+	tls_context_unref(old);
 }
 
 void roster_changed(struct roster *roster)
@@ -143,17 +154,8 @@ static void run_pump(struct loop_task *task)
 
 void roster_accept(struct roster *roster, int fd, const struct address *peer)
 {
-	const struct settings *settings = roster->settings;
-	struct session        *session = mem_alloc_zero(sizeof(*session));
-	struct login          *login = mem_alloc_zero(sizeof(*login));
-	struct socket_options  options = {
-		.keepalive = settings->tcp_keepalive,
-		.keepidle = settings->tcp_keepidle,
-		.keepintvl = settings->tcp_keepintvl,
-		.keepcnt = settings->tcp_keepcnt,
-		.user_timeout_ms = settings->tcp_user_timeout,
-		.buffer_bytes = settings->tcp_socket_buffer,
-	};
+	struct session *session = mem_alloc_zero(sizeof(*session));
+	struct login   *login = mem_alloc_zero(sizeof(*login));
 
 	if (session == NULL || login == NULL) {
 		close(fd);
@@ -161,15 +163,15 @@ void roster_accept(struct roster *roster, int fd, const struct address *peer)
 		mem_free(login);
 		return;
 	}
-	if (!address_is_unix(peer))
-		socket_tune(fd, &options);
-	session->stream = stream_new(roster->loop, fd, &roster->stream_limits, &login_events, session);
+	session->stream =
+		stream_new(roster->loop, fd, &roster->stream_limits, &login_events, session);
 	if (session->stream == NULL) {
 		mem_free(session);
 		mem_free(login);
 		return;
 	}
 	session->roster = roster;
+	session->is_unix = address_is_unix(peer);
 	session->login = login;
 	session->id = pools_next_id(roster->pools);
 	session->connected = loop_now(roster->loop);
@@ -204,7 +206,8 @@ void roster_end_database(struct roster *roster, const struct database *database,
 	{
 		struct session *session = CONTAINER_OF(node, struct session, node);
 
-		if (session->database != NULL && (database == NULL || session->database == database))
+		if (session->database != NULL &&
+		    (database == NULL || session->database == database))
 			session_end(session, why, NULL);
 	}
 }

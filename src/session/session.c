@@ -54,6 +54,8 @@ void session_enter(struct session *session, enum session_state state)
 	else if (session->state == SESSION_SERVED)
 		session->roster->served--;
 	session->state = state;
+	if (state == SESSION_WAITING)
+		session->told_of_wait = false;
 	if (state == SESSION_IDLE && session->watched)
 		session->idle_since = loop_now(session->roster->loop);
 	if (state == SESSION_WAITING || session->watched)
@@ -73,7 +75,8 @@ const char *session_prefix(const struct session *session)
 		port = address_is_unix(peer) ? session->roster->settings->listen_port
 		                             : address_port(peer);
 	}
-	snprintf(text, sizeof(text), strchr(host, ':') ? "C-%p: %s/%s@[%s]:%d" : "C-%p: %s/%s@%s:%d",
+	snprintf(text, sizeof(text),
+	         strchr(host, ':') ? "C-%p: %s/%s@[%s]:%d" : "C-%p: %s/%s@%s:%d",
 	         (const void *)session, session->dbname ? session->dbname : "(nodb)",
 	         session->user ? session->user : "(nouser)", host, port);
 	return text;
@@ -247,7 +250,7 @@ void session_find_timeouts(struct session *session)
 
 struct due {
 	struct moment at;
-	enum ending   why;
+	enum ending   why; /* END_NONE: not to end, but to be told of its wait */
 };
 
 static void sooner(struct due *due, struct moment since, struct span timeout, enum ending why)
@@ -289,7 +292,8 @@ static struct due next_due(const struct session *session)
 	case SESSION_GREETING:
 	case SESSION_PROVING:
 		sooner(&due, session->connected, settings->client_login_timeout,
-		       list_has(&session->waiter.node) ? END_LOGIN_TIMEOUT_SERVER : END_LOGIN_TIMEOUT);
+		       list_has(&session->waiter.node) ? END_LOGIN_TIMEOUT_SERVER
+		                                       : END_LOGIN_TIMEOUT);
 		break;
 	case SESSION_IDLE:
 		sooner(&due, session->idle_since, effective_client_idle_timeout(settings, user),
@@ -297,10 +301,14 @@ static struct due next_due(const struct session *session)
 		break;
 	case SESSION_WAITING:
 		sooner(&due, session->waiter.since,
-		       effective_query_wait_timeout(settings, database_settings(session->database), user),
+		       effective_query_wait_timeout(settings, database_settings(session->database),
+		                                    user),
 		       END_QUERY_WAIT_TIMEOUT);
 		sooner(&due, session->waiter.since, settings->query_timeout,
 		       END_QUERY_TIMEOUT_WAITING);
+		if (!session->told_of_wait)
+			sooner(&due, session->waiter.since,
+			       span_seconds(settings->query_wait_notify), END_NONE);
 		break;
 	case SESSION_WORKING: due_while_working(session, user, &due); break;
 	case SESSION_SERVED:
@@ -326,6 +334,22 @@ void session_watch_deadline(struct session *session)
 		timer_arm(&session->deadline, due.at);
 }
 
+/* Nothing is owed to a client that waits: a notice is never between the parts of a reply. */
+static void tell_of_wait(struct session *session)
+{
+	const struct notice_view notice = {
+		.severity = SLICE_LITERAL("NOTICE"),
+		.sqlstate = SLICE_LITERAL("00000"),
+		.message = SLICE_LITERAL("no server connection is free, the query waits"),
+	};
+	struct buffer out = BUFFER_EMPTY;
+
+	session->told_of_wait = true;
+	notice_write(&out, 'N', &notice);
+	session_write(session, buffer_slice(&out));
+	buffer_release(&out);
+}
+
 void session_on_deadline(void *ctx)
 {
 	struct session *session = ctx;
@@ -337,5 +361,10 @@ void session_on_deadline(void *ctx)
 		timer_arm(&session->deadline, due.at);
 		return;
 	}
-	session_end(session, due.why, NULL);
+	if (due.why != END_NONE) {
+		session_end(session, due.why, NULL);
+		return;
+	}
+	tell_of_wait(session);
+	session_watch_deadline(session);
 }

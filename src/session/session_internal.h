@@ -7,6 +7,7 @@
 #include "net/loop.h"
 #include "net/stream.h"
 #include "net/timer.h"
+#include "net/tls.h"
 #include "pool/pool.h"
 #include "session/roster.h"
 #include "session/session.h"
@@ -40,7 +41,7 @@ struct session {
 	struct stream       *stream;
 	struct conversation *conversation; /* NULL before login and at a service */
 	struct pool         *pool;         /* attached; NULL before login and at a service */
-	struct database     *database;     /* counted in it; NULL before it is known, at a service */
+	struct database     *database;     /* counted in it; NULL before it is known */
 	struct server       *server;       /* lent; NULL = none */
 	struct waiter        waiter;
 	struct login        *login;        /* while logging in */
@@ -55,6 +56,8 @@ struct session {
 	struct cancel       *cancel;       /* what this connection came for, if a CancelRequest */
 	uint8_t              key[8];       /* pid and secret of its cancel key */
 	bool                 has_key;
+	bool                 told_of_wait; /* query_wait_notify, of the wait under way */
+	bool                 is_unix;      /* connected over a Unix socket */
 	bool                 told;         /* the client got its last error already */
 
 	/* the message under way from the client */
@@ -80,12 +83,24 @@ struct session {
 
 _Static_assert(sizeof(struct session) <= 1024, "an idle client costs about a kilobyte");
 
+/*
+ * What the client before was told and wants: clients of one application ask for the same, so the
+ * next one mostly need not have it worked out again.
+ */
+struct welcome_memo {
+	const struct varset *welcome; /* of its pool; a reference, NULL: nothing is kept */
+	const struct varset *wants;   /* a reference */
+	struct buffer        params;   /* what it asked for, as struct login has it */
+	struct buffer        messages; /* the ParameterStatus messages it got */
+};
+
 struct roster {
 	struct loop            *loop;
 	struct pools           *pools;
 	struct statement_store *statements;
 	struct varset_store    *varsets;
 	const struct settings  *settings;
+	struct tls_context     *tls; /* held; NULL: without TLS */
 	struct list             sessions;
 	struct map              keys;  /* cancel key -> session */
 	struct map              users; /* name -> struct user_count */
@@ -94,6 +109,7 @@ struct roster {
 	unsigned                served;
 	bool                    shutting_down;
 	bool                    suspended;
+	struct welcome_memo     memo;
 	struct buffer           scratch; /* what a lent server is told first */
 	struct frame_limits     limits;
 	struct stream_limits    stream_limits;
@@ -127,6 +143,16 @@ void login_free(struct session *session);
 /* A turn's share of password work. */
 void login_work(struct session *session);
 
+/* secure.c */
+void secure_on_ssl_request(struct session *session, const struct startup_frame *frame);
+void secure_on_gss_request(struct session *session, const struct startup_frame *frame);
+/* The first byte is that of a TLS handshake. */
+void secure_on_direct_tls(struct session *session);
+/* True when this client must not go on without TLS. */
+bool secure_is_missing(const struct session *session);
+/* The stream ended: if that was because of TLS, the log is told. */
+void secure_log_failure(const struct session *session);
+
 /* startup.c */
 /*
  * Reads the StartupMessage into session->user, dbname and login. END_NONE or why not; *detail
@@ -137,6 +163,7 @@ enum ending startup_read(struct session *session, const struct startup_frame *fr
 
 /* welcome.c: the client proved who it is: what it is told, and the wait for the first server. */
 void welcome_begin(struct session *session);
+void welcome_memo_clear(struct welcome_memo *memo);
 
 /* request.c: client to server. */
 extern const struct stream_events request_events;

@@ -5,11 +5,16 @@
  */
 #include "session_internal.h"
 
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
 #include "base/alloc.h"
 #include "conf/settings.h"
 #include "wire/startup.h"
 
-#define MAX_NAME_LEN 127
+#define MAX_NAME_LEN	     127
+#define MAX_APPLICATION_NAME 63
 
 static const char *format_detail(struct roster *roster, const char *text, struct slice name)
 {
@@ -125,6 +130,70 @@ static enum ending read_pair(struct session *session, struct slice name, struct 
 	return END_NONE;
 }
 
+/* The value asked for last, empty without one. */
+static struct slice asked_value(const struct login *login, struct slice name)
+{
+	struct slice found = SLICE_NONE;
+	size_t       at = 0;
+
+	while (at < login->params.len) {
+		struct slice key = slice_of(login->params.data + at);
+		struct slice value = slice_of(login->params.data + at + key.len + 1);
+
+		if (slice_equal_nocase(key, name))
+			found = value;
+		at += key.len + value.len + 2;
+	}
+	return found;
+}
+
+/* "10.0.0.1:4711", or of a Unix socket, whose peer has no address, "unix(PID@HOST):PORT". */
+static void print_peer(const struct session *session, char *text, size_t cap)
+{
+	const struct address *address = stream_peer(session->stream);
+	char                  host[HOST_NAME_MAX + 1] = "";
+	struct peer           peer = { 0 };
+
+	if (!address_is_unix(address)) {
+		address_print(address, text, cap);
+		return;
+	}
+	/* What cannot be had is left out: it is for people to read. */
+	if (gethostname(host, sizeof(host) - 1) != 0 ||
+	    address_peer(stream_fd(session->stream), &peer) != OK)
+		host[0] = '\0';
+	snprintf(text, cap, "unix(%d@%s):%d", peer.pid, host,
+	         session->roster->settings->listen_port);
+}
+
+static size_t cut_utf8(struct slice text, size_t room)
+{
+	if (text.len <= room)
+		return text.len;
+	while (room > 0 && ((unsigned char)text.data[room] & 0xc0) == 0x80)
+		room--;
+	return room;
+}
+
+/*
+ * Servers keep 63 bytes of an application_name (NAMEDATALEN - 1): a long name gives way, so that
+ * the address is there to be read in pg_stat_activity.
+ */
+static void add_host_to_name(struct session *session)
+{
+	struct slice name = asked_value(session->login, SLICE_LITERAL("application_name"));
+	char         peer[HOST_NAME_MAX + 64], text[HOST_NAME_MAX + 192];
+	size_t       used;
+
+	print_peer(session, peer, sizeof(peer));
+	used = strlen(" - ") + strlen(peer);
+	if (name.len == 0)
+		name = SLICE_LITERAL("app");
+	name.len = cut_utf8(name, used < MAX_APPLICATION_NAME ? MAX_APPLICATION_NAME - used : 0);
+	snprintf(text, sizeof(text), "%.*s - %s", (int)name.len, name.data, peer);
+	append_pair(&session->login->params, SLICE_LITERAL("application_name"), slice_of(text));
+}
+
 /* One block holds both names, NUL-terminated. */
 static enum ending keep_names(struct session *session, const struct names_found *found)
 {
@@ -161,6 +230,8 @@ enum ending startup_read(struct session *session, const struct startup_frame *fr
 	}
 	if (result == BROKEN)
 		return END_STARTUP_LAYOUT;
+	if (session->roster->settings->application_name_add_host)
+		add_host_to_name(session);
 	if (session->login->params.failed || session->login->unknown.failed)
 		return END_NO_MEMORY;
 	return keep_names(session, &found);

@@ -5,7 +5,7 @@
 #include "track_internal.h"
 #include "wire/writer.h"
 
-/* Where the statement's name begins in text, not as part of a longer name; text's end if nowhere. */
+/* Where name begins in text, not as part of a longer one; the text's end if nowhere. */
 static const char *find_name(struct slice text, struct slice name)
 {
 	const char *end = text.data + text.len;

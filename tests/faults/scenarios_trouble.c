@@ -17,7 +17,8 @@ const struct scenario scenarios_trouble[] = {
 	  PLAYED_BY("a", ALICE "> Q(BEGIN)\n< C(BEGIN) Z(T)\narm\nmark a\nawait c\n"
 	                       "> Q(COMMIT)\n< C(COMMIT) Z(I)\n",
 	            "b", ALICE "await a\n> P(|SELECT 1) B(||) E(|0) S\nmark b\n"
-	                       "< E(ERROR 57014) Z(I)\nawait c\n> Q(SELECT 1)\n< T D(1) C(SELECT) Z(I)\n",
+	                       "< E(ERROR 57014) Z(I)\nawait c\n> Q(SELECT 1)\n"
+	                       "< T D(1) C(SELECT) Z(I)\n",
 	            "c", "await b\ncancel b\neof\nwait 100\ncancel b\neof\nmark c\n") },
 	{ .name = "cancel for an idle one", ONE_SERVER,
 	  PLAYED_BY("a", ALICE "arm\nmark a\nawait c\n> Q(SELECT 1)\n< T D(1) C(SELECT) Z(I)\n",

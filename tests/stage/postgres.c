@@ -54,7 +54,8 @@ void postgres_let_in(struct postgres_connection *connection)
 
 	sasl_write_request(&connection->out, AUTH_REQUEST_OK, SLICE_NONE);
 	postgres_report_all(connection);
-	result_write_key(&connection->out, FIRST_PID + connection->number, (struct slice){ key, 4 });
+	result_write_key(&connection->out, FIRST_PID + connection->number,
+	                 (struct slice){ key, 4 });
 	result_write_ready(&connection->out, 'I');
 	connection->logged_in = true;
 	connection->status = 'I';

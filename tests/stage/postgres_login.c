@@ -92,7 +92,8 @@ static void scram_first(struct postgres_connection *connection, struct slice bod
 	if (scram_verifier_from_keys(&verifier, server_keys(connection->postgres->password)) != OK)
 		abort();
 	connection->scram =
-		scram_server_new(&verifier, (struct scram_channel){ SCRAM_BINDING_NONE, SLICE_NONE });
+		scram_server_new(&verifier,
+		                 (struct scram_channel){ SCRAM_BINDING_NONE, SLICE_NONE });
 	if (sasl_read_initial(body, &mechanism, &data) == OK &&
 	    scram_server_first(connection->scram, mechanism, data, nonce, &reply) == OK)
 		sasl_write_request(&connection->out, AUTH_REQUEST_SASL_CONTINUE,

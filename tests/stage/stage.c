@@ -75,7 +75,7 @@ static void write_files(const struct stage *stage, const char *databases, const 
 	write_databases(file, &stage->postgres, databases);
 	fprintf(file,
 	        "\n[users]\n%s\n[pgcarwash]\nlisten_addr =\nauth_type = trust\nauth_file = %s\n"
-	        "pool_mode = transaction\nunix_socket_dir = /tmp\n%s\n",
+	        "pool_mode = transaction\nunix_socket_dir = /tmp\nquery_wait_notify = 0\n%s\n",
 	        setup->users ? setup->users : "", users, settings);
 	fclose(file);
 }

@@ -8,6 +8,7 @@ import signal
 import pytest
 
 import harness
+import wireclient
 
 NUMBERS = itertools.count(1)
 TEST_SECONDS = 60 + float(os.environ.get("CROSSING_SECONDS", 20))
@@ -151,7 +152,12 @@ def fresh(pg):
 
     yield name
     for one in names:
-        pg.sql(f"set client_min_messages = error; drop table if exists {one} cascade")
+        drop = f"drop table if exists {one} cascade"
+        try:
+            pg.sql(f"set client_min_messages = error; set lock_timeout = '1s'; {drop}")
+        except wireclient.ServerError:
+            pg.kill_backends()  # a failed test's transaction
+            pg.sql(drop)
 
 
 def pytest_sessionfinish(session):

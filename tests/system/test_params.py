@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from wireclient import ServerError, extended, query, rows
+from wireclient import ServerError, extended, query, rows, startup
 
 TRACKED = {"application_name": ("one", "two"), "datestyle": ("German, DMY", "SQL, MDY"),
            "timezone": ("Asia/Tokyo", "America/New_York"), "client_encoding": ("LATIN1", "UTF8"),
@@ -156,41 +156,69 @@ def test_startup_parameters(pooler):
     p = pooler(ignore_startup_parameters="extra_float_digits, nonsense")
     with p.wire(extra_float_digits="3", nonsense="1") as wire:
         assert wire.value("select 1") == "1"
-    with pytest.raises(ServerError) as caught:
-        p.wire(enable_seqscan="off")
-    assert (caught.value.severity, caught.value.sqlstate, caught.value.text) == (
-        "FATAL", "08P01", "unsupported startup parameter: enable_seqscan")
+
+
+def in_force_or_refused(pooler, name, value, text, **startup):
+    """A setting that is let in must be in force for this client, on every server, and no other."""
+    try:
+        wire = pooler.wire(**startup)
+    except ServerError as refusal:
+        assert (refusal.severity, refusal.sqlstate, refusal.text) == ("FATAL", "08P01", text)
+        return
+    with wire, pooler.wire() as other:
+        plain = other.value(f"show {name}")
+        for _ in range(6):
+            assert wire.value(f"show {name}") == value
+            assert other.value(f"show {name}") == plain != value
+
+
+@pytest.mark.pooled
+def test_startup_parameter_that_is_not_reported(pooler):
+    in_force_or_refused(pooler(), "enable_seqscan", "off",
+                        "unsupported startup parameter: enable_seqscan", enable_seqscan="off")
+
+
+@pytest.mark.pgcarwash
+@pytest.mark.parametrize("options, name, value", [
+    ("-c enable_seqscan=off", "enable_seqscan", "off"), ("--work_mem=1MB", "work_mem", "1MB"),
+    ("-c search_path=pg_catalog,\\ public -c work_mem=2MB", "work_mem", "2MB")])
+def test_options_that_are_not_reported(pooler, options, name, value):
+    text = f"unsupported startup parameter in options: {options.split('=')[0].split()[-1]}"
+    in_force_or_refused(pooler(), name, value, text.replace("--", ""), options=options)
+
+
+@pytest.mark.pgcarwash
+@pytest.mark.parametrize("options, expected", [
+    ("-c datestyle=german", "German, DMY"), ("--datestyle=sql", "SQL, MDY"),
+    ("-c  datestyle=german  -c timezone=UTC", "German, DMY")])
+def test_options(pooler, options, expected):
+    p = pooler()
+    with p.wire(options=options) as wire, p.wire() as other:
+        for _ in range(4):
+            assert wire.value("show datestyle") == expected
+            assert other.value("show datestyle") == "ISO, MDY"
 
 
 @pytest.mark.pgcarwash
 @pytest.mark.fixed
-@pytest.mark.parametrize("options, expected", [
-    ("-c datestyle=german", "German, DMY"), ("--datestyle=sql", "SQL, MDY"),
-    ("-c  datestyle=german  -c timezone=UTC", "German, DMY"), ("-cdatestyle=german", None),
-    ("-c enable_seqscan=off", "unsupported startup parameter in options: enable_seqscan"),
-    ("--work_mem=1MB", "unsupported startup parameter in options: work_mem")])
-def test_options(pooler, options, expected):
-    p = pooler()
-    if expected and not expected.startswith("unsupported"):
-        with p.wire(options=options) as wire, p.wire() as other:
-            for _ in range(2):
-                assert wire.value("show datestyle") == expected
-                assert other.value("show datestyle") == "ISO, MDY"
-        return
+@pytest.mark.parametrize("options", ["-d 5", "datestyle=german", "-c", "-c nothing"])
+def test_options_of_another_form(pooler, options):
     with pytest.raises(ServerError) as caught:
-        p.wire(options=options)
-    assert caught.value.severity == "FATAL"
-    if expected:
-        assert caught.value.text == expected
+        pooler().wire(options=options)
+    assert caught.value.text == ("unsupported options startup parameter: only '-c config=val' and"
+                                 " '--config=val' are allowed")
 
 
 @pytest.mark.pgcarwash
 def test_value_the_server_refuses(pooler):
+    """At login or with the first query, and fatal: the client could not know otherwise."""
     p = pooler()
-    with pytest.raises(ServerError) as caught:
-        with p.wire(datestyle="no such style") as wire:
-            wire.sql("select 1")
-    assert caught.value.severity == "FATAL"
+    wire = p.wire(datestyle="no such style", login=False)
+    wire.send(startup(wire.params))
+    if wire.until("ZE")[-1].kind == "Z":
+        wire.send(query("select 1"))
+        wire.until("E")
+    assert wire.received[-1].fields()["S"] == "FATAL"
     with p.wire() as wire:
         assert wire.value("show datestyle") == "ISO, MDY"
 
@@ -205,15 +233,6 @@ def test_parameters_of_a_database_entry(pooler):
             assert wire.value("show timezone") == "Asia/Tokyo"
             assert wire.value("show datestyle") == "German, DMY"
             assert own.value("show application_name") == "own"
-
-
-@pytest.mark.pooled
-@pytest.mark.fixed
-def test_application_name_add_host(pooler):
-    p = pooler(application_name_add_host=1)
-    with p.wire(application_name="wash") as wire:
-        port = wire.socket.getsockname()[1]
-        assert wire.value("show application_name") == f"wash - 127.0.0.1:{port}"
 
 
 def test_values_survive_a_lost_server(pooler, pg):

@@ -1,63 +1,13 @@
 /*
- * Writes pgcarwash.ini.example and docs/CONFIG.md below the folder given, from the option
- * tables: "gendocs ." in the top folder brings the committed ones up to date, and
+ * Writes pgcarwash.ini.example, docs/CONFIG.md and docs/NOT_YET.md below the folder given, from the
+ * option tables: "gendocs ." in the top folder brings the committed ones up to date, and
  * tests/check_tables.sh compares. What is prose here is only what is not about one key.
  */
 
 #include "base/buffer.h"
 #include "conf/option.h"
 #include "docs.h"
-
-/* ---- what is known of one row ---- */
-
-static bool overrides_differ(const struct option *global, const struct option *override)
-{
-	return strcmp(global->name, override->name) != 0;
-}
-
-static void add_override(struct buffer *facts, const struct option *option,
-			 const struct option_table *table, const char *where)
-{
-	const struct option *override = option_override(table, option);
-
-	if (!override)
-		return;
-	buffer_append_format(facts, ", per %s", where);
-	if (overrides_differ(option, override))
-		buffer_append_format(facts, " as `%s`", override->name);
-}
-
-static void add_choices(struct buffer *facts, const struct option *option)
-{
-	for (const struct choice *choice = option->choices; choice->text; choice++) {
-		buffer_append_text(facts, choice == option->choices ? "`" : ", `");
-		buffer_append_text(facts, choice->text);
-		buffer_append_text(facts, choice->later ? "` (not yet)" : "`");
-	}
-}
-
-static void add_type(struct buffer *facts, const struct option *option)
-{
-	if (option->choices)
-		add_choices(facts, option);
-	else
-		buffer_append_text(facts, option_type_text(option->type));
-	if (option->type == OPTION_INT && option->max < INT32_MAX)
-		buffer_append_format(facts, " from %lld to %lld", (long long)option->min,
-				     (long long)option->max);
-	if (option->unit && option->type != OPTION_TIME)
-		buffer_append_format(facts, " (%s)", option->unit);
-}
-
-static void add_standard(struct buffer *facts, const struct option *option)
-{
-	if (!option->standard)
-		buffer_append_text(facts, "; not set by default");
-	else if (!*option->standard)
-		buffer_append_text(facts, "; empty by default");
-	else
-		buffer_append_format(facts, "; default `%s`", option->standard);
-}
+#include "facts.h"
 
 /* ---- docs/CONFIG.md ---- */
 
@@ -66,18 +16,7 @@ static void write_row(FILE *out, const struct option *option, bool global)
 	struct buffer facts = BUFFER_EMPTY;
 
 	fprintf(out, "#### `%s`\n\n", option->name);
-	add_type(&facts, option);
-	add_standard(&facts, option);
-	if (option->alias)
-		buffer_append_format(&facts, "; also written `%s`", option->alias);
-	if (global) {
-		buffer_append_text(&facts, option->flags & OPTION_RELOADABLE ? "; by reload and SET"
-									     : "; needs a restart");
-		add_override(&facts, option, &option_database, "database");
-		add_override(&facts, option, &option_user, "user");
-	} else if (option->flags & OPTION_CONNECT) {
-		buffer_append_text(&facts, "; a change closes the open server connections");
-	}
+	add_facts(&facts, option, global);
 	if (option->flags & OPTION_NO_EFFECT)
 		buffer_append_text(&facts, "; **no effect yet**");
 	if (facts.failed)
@@ -245,6 +184,44 @@ static void write_example(FILE *out)
 	}
 }
 
+/* ---- docs/NOT_YET.md ---- */
+
+static unsigned write_later(FILE *out, const struct option_table *table)
+{
+	unsigned found = 0;
+
+	for (size_t i = 0; i < table->count; i++) {
+		const struct option *option = &table->rows[i];
+		const struct choice *choice = option->choices;
+
+		if (option->flags & OPTION_NO_EFFECT)
+			found += fprintf(out, "* `[%s]` `%s`\n", table->section, option->name) > 0;
+		for (; choice && choice->text && !(option->flags & OPTION_NO_EFFECT); choice++)
+			if (choice->later)
+				found += fprintf(out, "* `[%s]` `%s = %s`: refused\n",
+						 table->section, option->name, choice->text) > 0;
+	}
+	return found;
+}
+
+static void write_not_yet(FILE *out)
+{
+	unsigned found;
+
+	fputs("# Known settings without effect\n"
+	      "\n"
+	      "Made from the option tables (`make docs`). These are accepted and do nothing yet, "
+	      "or "
+	      "are\nrefused where that is said:\n\n",
+	      out);
+	found = write_later(out, &option_global);
+	found += write_later(out, &option_database);
+	found += write_later(out, &option_user);
+	found += write_later(out, &option_peer);
+	if (!found)
+		fputs("None.\n", out);
+}
+
 int main(int count, char **arguments)
 {
 	FILE *out;
@@ -255,6 +232,9 @@ int main(int count, char **arguments)
 	}
 	out = create(arguments[1], "docs/CONFIG.md");
 	write_manual(out);
+	finish(out);
+	out = create(arguments[1], "docs/NOT_YET.md");
+	write_not_yet(out);
 	finish(out);
 	out = create(arguments[1], "pgcarwash.ini.example");
 	write_example(out);

@@ -115,8 +115,9 @@ static const struct expected warnings[] = {
 	{ "[pgcarwash]\nauth_file=x\n[databases]\nd=password=p\n",
 	  "test.ini:4: database \"d\": the password is not used without a user" },
 	{ MAIN "pkt_buf=8192\n" SOME, "test.ini:3: setting \"pkt_buf\" has no effect yet" },
-	{ MAIN "client_tls_sslmode=require\n" SOME,
-	  "test.ini:3: setting \"client_tls_sslmode\" has no effect yet" },
+	{ MAIN "client_tls_sslmode=verify-ca\n" SOME,
+	  "test.ini:3: client_tls_sslmode is verify-ca without client_tls_ca_file: every authority "
+	  "the system trusts may vouch for clients" },
 	{ MAIN "[databases]\nd=user=u auth_user=a\n",
 	  "test.ini:4: setting \"auth_user\" has no effect yet" },
 	{ MAIN "[databases]\nd=user=u host=a,b\n",

@@ -63,7 +63,11 @@ static void on_end(void *ctx, int error)
 	owner->error = error;
 }
 
-static const struct stream_events events = { on_input, on_room, on_end };
+static const struct stream_events events = {
+	.on_input = on_input,
+	.on_room = on_room,
+	.on_end = on_end,
+};
 static const struct stream_limits limits = {
 	.read_size = 64 * 1024,
 	.out_high = 64 * 1024,

@@ -275,3 +275,39 @@ TEST(no_memory_is_no_answer)
 		loop_free(loop);
 	}
 }
+
+TEST(names_can_be_listed_and_kept_shorter)
+{
+	struct server server;
+	struct loop *loop = loop_new();
+	struct resolver *resolver;
+	struct resolved_name name;
+	struct asker one = { 0 }, two = { 0 };
+	size_t cursor = 0;
+
+	server_start(&server);
+	resolver = resolver_new(loop, server.conf, span_seconds(15), span_seconds(15));
+	REQUIRE(resolver != NULL);
+	CHECK(!resolver_next(resolver, &cursor, &name));
+	CHECK(resolver_ask(resolver, "good.example.", 5432, on_answer, &one) != NULL);
+	cursor = 0;
+	CHECK(resolver_next(resolver, &cursor, &name));
+	CHECK_INT_EQ(name.left.us, 0);
+	SERVE_UNTIL(one.answers);
+	cursor = 0;
+	CHECK(resolver_next(resolver, &cursor, &name));
+	CHECK_TEXT_EQ(name.host, "good.example.");
+	CHECK_UINT_EQ(name.count, 1);
+	CHECK(name.left.us > span_seconds(10).us && name.left.us <= span_seconds(15).us);
+	CHECK(!resolver_next(resolver, &cursor, &name));
+	resolver_tune(resolver, span_seconds(1), span_seconds(0));
+	CHECK(resolver_ask(resolver, "bad.example.", 5432, on_answer, &two) != NULL);
+	SERVE_UNTIL(two.answers);
+	CHECK(two.has_error);
+	for (cursor = 0; resolver_next(resolver, &cursor, &name);)
+		if (strcmp(name.host, "bad.example.") == 0)
+			CHECK(name.count == 0 && name.left.us == 0);
+	resolver_free(resolver);
+	server_stop(&server);
+	loop_free(loop);
+}

@@ -395,6 +395,7 @@ static int released;
 
 static ssize_t one_by_one(struct stream *stream, void *space, size_t room)
 {
+	stream->unsure = true;
 	return recv(stream_fd(stream), space, room > 1 ? 1 : room, 0);
 }
 
@@ -414,19 +415,20 @@ static const struct stream_verbs shaken = { .receive = one_by_one,
 					    .send = plain_send,
 					    .release = release };
 
-static enum result shake(struct stream *stream)
+static void shake(struct stream *stream)
 {
 	char byte;
 	ssize_t n = recv(stream_fd(stream), &byte, 1, 0);
 
-	if (n < 0)
-		return errno == EAGAIN ? AGAIN : BROKEN;
+	if (n < 0 && errno == EAGAIN)
+		return;
 	if (n == 1 && byte == '!') {
 		stream->verbs = &shaken;
-		return OK;
+		stream->edge = true;
+		loop_at_end(stream->loop, &stream->attend);
+		return;
 	}
-	errno = EPROTO;
-	return BROKEN;
+	stream_tell_end(stream, EPROTO);
 }
 
 static const struct stream_verbs shaking = { .handshake = shake, .release = release };

@@ -70,7 +70,11 @@ static void on_end(void *ctx, int error)
 	side->ended = true;
 }
 
-static const struct stream_events events = { on_input, on_room, on_end };
+static const struct stream_events events = {
+	.on_input = on_input,
+	.on_room = on_room,
+	.on_end = on_end,
+};
 
 static void far_say(struct side *side)
 {

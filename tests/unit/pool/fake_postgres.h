@@ -438,7 +438,11 @@ static inline void fake_end(void *ctx, int error)
 	fake_close(ctx);
 }
 
-static const struct stream_events fake_events = { fake_input, fake_room, fake_end };
+static const struct stream_events fake_events = {
+	.on_input = fake_input,
+	.on_room = fake_room,
+	.on_end = fake_end,
+};
 
 static inline void fake_accept(void *ctx, int fd, const struct address *peer)
 {
