@@ -11,12 +11,16 @@
 
 static const struct {
 	const char *name, *value;
-	bool        reported;
+	bool reported;
 } defaults[POSTGRES_SETTINGS] = {
-	{ "server_version", "15.99", true },    { "client_encoding", "UTF8", true },
-	{ "DateStyle", "ISO, MDY", true },      { "TimeZone", "Etc/UTC", true },
-	{ "application_name", "", true },       { "standard_conforming_strings", "on", true },
-	{ "search_path", "\"$user\", public", false }, { "statement_timeout", "0", false },
+	{ "server_version", "15.99", true },
+	{ "client_encoding", "UTF8", true },
+	{ "DateStyle", "ISO, MDY", true },
+	{ "TimeZone", "Etc/UTC", true },
+	{ "application_name", "", true },
+	{ "standard_conforming_strings", "on", true },
+	{ "search_path", "\"$user\", public", false },
+	{ "statement_timeout", "0", false },
 };
 
 /* ---- settings ---- */
@@ -39,7 +43,7 @@ static void report(struct postgres_connection *connection, int i)
 {
 	if (defaults[i].reported)
 		result_write_parameter(&connection->out, slice_of(defaults[i].name),
-		                       slice_of(connection->settings[i]));
+				       slice_of(connection->settings[i]));
 }
 
 void postgres_report_all(struct postgres_connection *connection)
@@ -81,7 +85,7 @@ static bool fail(struct postgres_connection *connection, const char *sqlstate, c
 static bool run_set(struct postgres_connection *connection, struct slice rest)
 {
 	struct slice name;
-	int          i;
+	int i;
 
 	slice_next_field(&rest, '=', &name);
 	name = trim(name, " \"");
@@ -137,7 +141,7 @@ static void write_rows(struct postgres_connection *connection, int count, size_t
 static bool run_rows(struct postgres_connection *connection, struct slice word, struct slice rest)
 {
 	char number[16];
-	int  i = find_setting(rest);
+	int i = find_setting(rest);
 
 	snprintf(number, sizeof(number), "%.*s", (int)rest.len, rest.data ? rest.data : "");
 	if (slice_equal(word, SLICE_LITERAL("SHOW")) && i < 0)
@@ -206,7 +210,8 @@ static bool run_transaction(struct postgres_connection *connection, struct slice
 
 static bool run_discard(struct postgres_connection *connection, struct slice text)
 {
-	LIST_EACH(&connection->statements, node) {
+	LIST_EACH(&connection->statements, node)
+	{
 		struct postgres_entry *entry = CONTAINER_OF(node, struct postgres_entry, node);
 
 		list_remove(&connection->statements, node);
@@ -253,9 +258,11 @@ bool postgres_run(struct postgres_connection *connection, struct slice text, boo
 		postgres_describe(connection);
 	if (postgres_gives_rows(text))
 		return run_rows(connection, word, rest);
+	if (is(word, "ALTER"))
+		connection->postgres->schema++;
 	if (is(word, "STORE"))
 		snprintf(connection->stored, sizeof(connection->stored), "%.*s", (int)rest.len,
-		         rest.data);
+			 rest.data);
 	result_write_tag(&connection->out, word);
 	return true;
 }
