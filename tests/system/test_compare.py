@@ -348,8 +348,7 @@ def random_part(chance, table):
     if kind == 9:
         # Not of a statement parsed long ago: in a failed transaction a server that lacks it
         # cannot be given it.
-        return chance.choice([parse(statement, text) + describe("S", statement),
-                              describe("P", portal)])
+        return chance.choice([parse("", text) + describe("S"), describe("P", portal)])
     if kind == 10:
         return close(chance.choice("SSP"), statement)
     if kind == 11:
