@@ -20,6 +20,7 @@
  *   STORE x        keeps x until the transaction ends, RECALL gives it back
  *   ROWS n, HUGE n n rows of 100 bytes, one row of n bytes
  *   COPY IN, COPY OUT n, COPY BAD     the last fails after the first piece
+ *   LOOKUP x       an auth_query: one row with x and the server's password, none for "nobody"
  *   BEGIN, COMMIT, ROLLBACK, DISCARD ALL, DEALLOCATE ALL, ""
  *   ALTER          what is prepared already cannot be bound any more (0A000)
  *   FAIL           an error           SLEEP   no answer until cancelled

@@ -71,7 +71,7 @@ void postgres_report_all(struct postgres_connection *connection);
 /* True when the statement gives rows. */
 bool postgres_gives_rows(struct slice text);
 /* RowDescription of such a statement. */
-void postgres_describe(struct postgres_connection *connection);
+void postgres_describe(struct postgres_connection *connection, struct slice text);
 /*
  * Runs one statement: its rows and tag go out (RowDescription too when described). False after
  * an error.

@@ -263,7 +263,7 @@ static void on_describe(struct postgres_connection *connection, struct slice bod
 		writer_end(&connection->out, mark);
 	}
 	if (postgres_gives_rows(slice_of(entry->text)))
-		postgres_describe(connection);
+		postgres_describe(connection, slice_of(entry->text));
 	else
 		writer_empty(&connection->out, 'n');
 }

@@ -87,6 +87,10 @@ static bool run_set(struct postgres_connection *connection, struct slice rest)
 	struct slice name;
 	int i;
 
+	if (slice_starts_with(rest, SLICE_LITERAL("LOCAL "))) {
+		result_write_tag(&connection->out, SLICE_LITERAL("SET"));
+		return true;
+	}
 	slice_next_field(&rest, '=', &name);
 	name = trim(name, " \"");
 	i = find_setting(name);
@@ -105,7 +109,8 @@ static bool run_set(struct postgres_connection *connection, struct slice rest)
 
 bool postgres_gives_rows(struct slice text)
 {
-	static const char *const words[] = { "SELECT ", "SHOW ", "RECALL", "ROWS ", "HUGE " };
+	static const char *const words[] = { "SELECT ", "SHOW ", "RECALL",
+					     "ROWS ",	"HUGE ", "LOOKUP " };
 
 	for (unsigned i = 0; i < COUNT_OF(words); i++)
 		if (slice_starts_with(text, slice_of(words[i])))
@@ -113,11 +118,12 @@ bool postgres_gives_rows(struct slice text)
 	return false;
 }
 
-void postgres_describe(struct postgres_connection *connection)
+void postgres_describe(struct postgres_connection *connection, struct slice text)
 {
-	const struct result_column column = { "answer", TYPE_TEXT };
+	const struct result_column columns[] = { { "answer", TYPE_TEXT }, { "more", TYPE_TEXT } };
+	bool is_lookup = slice_starts_with(text, SLICE_LITERAL("LOOKUP "));
 
-	result_write_columns(&connection->out, &column, 1, 0);
+	result_write_columns(&connection->out, columns, is_lookup ? 2 : 1, 0);
 }
 
 static void write_row(struct postgres_connection *connection, struct slice value)
@@ -125,6 +131,18 @@ static void write_row(struct postgres_connection *connection, struct slice value
 	size_t mark = result_write_row_begin(&connection->out, 1);
 
 	result_write_value(&connection->out, value);
+	result_write_row_end(&connection->out, mark);
+}
+
+static void write_secret(struct postgres_connection *connection, struct slice user)
+{
+	size_t mark;
+
+	if (slice_equal(user, SLICE_LITERAL("nobody")))
+		return;
+	mark = result_write_row_begin(&connection->out, 2);
+	result_write_value(&connection->out, user);
+	result_write_value(&connection->out, slice_of(connection->postgres->password));
 	result_write_row_end(&connection->out, mark);
 }
 
@@ -150,6 +168,8 @@ static bool run_rows(struct postgres_connection *connection, struct slice word, 
 		write_row(connection, slice_of(connection->settings[i]));
 	else if (slice_equal(word, SLICE_LITERAL("RECALL")))
 		write_row(connection, slice_of(connection->stored));
+	else if (slice_equal(word, SLICE_LITERAL("LOOKUP")))
+		write_secret(connection, rest);
 	else if (slice_equal(word, SLICE_LITERAL("ROWS")))
 		write_rows(connection, atoi(number), 100);
 	else if (slice_equal(word, SLICE_LITERAL("HUGE")))
@@ -255,7 +275,7 @@ bool postgres_run(struct postgres_connection *connection, struct slice text, boo
 	if (is(word, "DISCARD") || is(word, "DEALLOCATE"))
 		return run_discard(connection, text);
 	if (described && postgres_gives_rows(text))
-		postgres_describe(connection);
+		postgres_describe(connection, text);
 	if (postgres_gives_rows(text))
 		return run_rows(connection, word, rest);
 	if (is(word, "ALTER"))

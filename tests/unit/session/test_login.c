@@ -142,6 +142,39 @@ TEST(what_comes_while_keys_are_derived_is_not_lost)
 	stage_release(&stage);
 }
 
+TEST(what_comes_while_a_secret_is_looked_up_is_not_lost)
+{
+	STAGE(stage, .settings = "auth_type = plain\nauth_user = admin\nauth_query = LOOKUP $1");
+	struct buffer out = BUFFER_EMPTY;
+	const char *got;
+	int fd = bare_connect(&stage);
+
+	write_startup(&out, VERSION_3,
+		      (const char *const[]){ "user", "dave", "database", "db", NULL });
+	sasl_write_password(&out, SLICE_LITERAL("secret"));
+	bare_send_buffer(&stage, fd, &out);
+	turns(&stage, 30);
+	got = bare_got(fd);
+	CHECK(strncmp(got, "R R S", 5) == 0);
+	CHECK(strstr(got, "K Z(I) "));
+	close(fd);
+	stage_release(&stage);
+}
+
+TEST(a_stranger_gets_no_memory_while_he_is_looked_up)
+{
+	STAGE(stage, .settings = "auth_type = plain\nauth_user = admin\nauth_query = LOOKUP $1",
+	      .login = POSTGRES_SILENT);
+	char much[80000] = { 0 };
+	int fd = start(&stage, "dave", "db");
+
+	bare_send(&stage, fd, much, sizeof(much));
+	turns(&stage, 3);
+	CHECK_TEXT_EQ(bare_got(fd), "E(FATAL 08P01) closed");
+	close(fd);
+	stage_release(&stage);
+}
+
 TEST(an_answer_that_came_too_early_is_looked_at)
 {
 	STAGE(stage, .settings = "auth_type = scram-sha-256\nscram_iterations = 40000");
