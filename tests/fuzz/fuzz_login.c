@@ -79,7 +79,7 @@ static void clear_stage(void)
 
 static void set_stage(void)
 {
-	static const struct stage_setup setup = { .databases = "db = :\nother = : user=alice" };
+	static const struct stage_setup setup = { .databases = "db = : user=alice\nother = :" };
 
 	if (stage.loop)
 		return;
