@@ -165,6 +165,11 @@ void login_challenge(struct session *session, enum auth_method method, const str
                      const struct secret *example);
 /* Whether a database of this name is answered by ourselves. */
 bool roster_has_service(const struct roster *roster, const char *dbname);
+/*
+ * Reads what is at hand: a client may send packets without waiting for what we say to them. To be
+ * called after whatever took its time, too.
+ */
+void login_read_on(struct session *session);
 /* A turn's share of password work. */
 void login_work(struct session *session);
 
