@@ -14,9 +14,16 @@ CC := gcc
 endif
 FUZZ_CC      ?= clang
 PREFIX       ?= /usr/local
+SYSCONFDIR   ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
+UNITDIR      ?= $(PREFIX)/lib/systemd/system
 FUZZ_SECONDS ?= 60
 # Flavour of the pgcarwash that the wire, fault, system and driver tests start.
 TEST_FLAVOUR ?= debug
+
+BINDIR  := $(PREFIX)/bin
+MANDIR  := $(PREFIX)/share/man
+DOCDIR  := $(PREFIX)/share/doc/pgcarwash
+CONFDIR := $(SYSCONFDIR)/pgcarwash
 
 Q := $(if $(V),,@)
 say = @$(if $(V),:,printf '  %-8s %s\n' $(1) $(2))
@@ -166,11 +173,13 @@ endef
 $(foreach flavour,$(FLAVOURS),$(eval $(call flavour_rules,$(flavour))))
 
 define fuzz_rules
-build/fuzz/fuzz_$(1): build/fuzz/obj/tests/fuzz/fuzz_$(1).o $(call libraries,fuzz,$(FOLDERS))
+build/fuzz/fuzz_$(1): build/fuzz/obj/tests/fuzz/fuzz_$(1).o $(if $(filter login,$(1)),build/fuzz/libstage.a) \
+		$(call libraries,fuzz,$(FOLDERS))
 	$$(call say,LINK,$$@)
 	$$(call link,fuzz,$$^,-fsanitize=fuzzer)
 
-build/asan/tests/fuzz/replay_$(1): build/asan/obj/tests/fuzz/fuzz_$(1).o build/asan/obj/tests/fuzz/replay.o $(call libraries,asan,$(FOLDERS))
+build/asan/tests/fuzz/replay_$(1): build/asan/obj/tests/fuzz/fuzz_$(1).o build/asan/obj/tests/fuzz/replay.o \
+		$(if $(filter login,$(1)),build/asan/libstage.a) $(call libraries,asan,$(FOLDERS))
 	$$(call say,LINK,$$@)
 	@mkdir -p $$(@D)
 	$$(call link,asan,$$^)
@@ -183,11 +192,14 @@ $(foreach fuzzer,$(FUZZERS),$(eval $(call fuzz_rules,$(fuzzer))))
 program = $(if $(MAIN),build/$(1)/pgcarwash,$(call libraries,$(1),$(FOLDERS)))
 # $(call script,path,arguments): runs a test script; one that does not exist is skipped.
 script = $(Q)if [ -f $(1) ]; then PGCARWASH=$(2) $(1); else echo "$(1): not there yet"; echo "0 passed, 0 failed"; fi
+# $(call keep,file,mode): installs a file of the configuration, unless there is one.
+keep = @file=$(DESTDIR)$(CONFDIR)/$(notdir $(1)); [ -e "$$file" ] || \
+	{ sed 's|@CONFDIR@|$(CONFDIR)|' $(1) | install -D -m $(2) /dev/stdin "$$file"; }
 test_daemon = $(if $(MAIN),build/$(TEST_FLAVOUR)/pgcarwash)
 
 .PHONY: always all release debug asan check check-unit check-asan check-wire check-faults check-system check-drivers \
 	check-static check-fuzz-replay fuzz bench bench-parts demo format docs deps deps-check deps-drivers \
-	deps-bench install uninstall clean help
+	deps-bench install uninstall deb check-install clean help
 
 all: release ## build build/release/pgcarwash
 
@@ -199,7 +211,7 @@ release debug asan:
 
 check: deps-check ## all tests but the drivers that need more packages, then a sum
 	$(Q)MAKE="$(MAKE)" tests/check.sh check-static check-unit check-fuzz-replay check-asan \
-		check-wire check-faults check-system
+		check-wire check-faults check-system check-install
 
 check-unit: $(UNIT_debug) ## unit tests of every module
 	$(Q)tests/run_programs.sh $^
@@ -260,13 +272,28 @@ deps-bench:
 	$(Q)tests/deps.sh build bench
 
 install: release ## copy to PREFIX (/usr/local), below DESTDIR if set
-	install -D -m 755 build/release/pgcarwash $(DESTDIR)$(PREFIX)/bin/pgcarwash
-	$(if $(wildcard pgcarwash.ini.example),install -D -m 644 pgcarwash.ini.example $(DESTDIR)$(PREFIX)/share/doc/pgcarwash/pgcarwash.ini.example)
-	$(if $(wildcard etc/pgcarwash.service),install -D -m 644 etc/pgcarwash.service $(DESTDIR)$(PREFIX)/lib/systemd/system/pgcarwash.service)
+	install -D -m 755 build/release/pgcarwash $(DESTDIR)$(BINDIR)/pgcarwash
+	install -D -m 644 -t $(DESTDIR)$(MANDIR)/man1 docs/pgcarwash.1
+	install -D -m 644 -t $(DESTDIR)$(MANDIR)/man5 docs/pgcarwash.5
+	install -D -m 644 -t $(DESTDIR)$(DOCDIR) README.md LICENSE pgcarwash.ini.example $(wildcard docs/[A-Z]*.md)
+	install -D -m 644 -t $(DESTDIR)$(UNITDIR) etc/pgcarwash.service etc/pgcarwash.socket
+	sed -i 's|@BINDIR@|$(BINDIR)|; s|@CONFDIR@|$(CONFDIR)|' $(DESTDIR)$(UNITDIR)/pgcarwash.service
+	install -D -m 644 etc/pgcarwash.logrotate $(DESTDIR)$(SYSCONFDIR)/logrotate.d/pgcarwash
+	$(call keep,etc/pgcarwash.ini,644)
+	$(call keep,etc/userlist.txt,640)
+	$(call keep,etc/hba.conf,644)
 
-uninstall: ## remove what install copied
-	rm -f $(DESTDIR)$(PREFIX)/bin/pgcarwash $(DESTDIR)$(PREFIX)/lib/systemd/system/pgcarwash.service
-	rm -rf $(DESTDIR)$(PREFIX)/share/doc/pgcarwash
+uninstall: ## remove what install copied, but for the configuration
+	rm -f $(DESTDIR)$(BINDIR)/pgcarwash $(DESTDIR)$(MANDIR)/man1/pgcarwash.1 \
+		$(DESTDIR)$(MANDIR)/man5/pgcarwash.5 $(DESTDIR)$(UNITDIR)/pgcarwash.service \
+		$(DESTDIR)$(UNITDIR)/pgcarwash.socket $(DESTDIR)$(SYSCONFDIR)/logrotate.d/pgcarwash
+	rm -rf $(DESTDIR)$(DOCDIR)
+
+deb: release ## a Debian package in build/, without network
+	$(Q)MAKE="$(MAKE)" etc/debian/build.sh build/release/pgcarwash build
+
+check-install: release ## install, uninstall and the Debian package, in a folder of their own
+	$(Q)MAKE="$(MAKE)" tests/install/run.sh
 
 clean: ## remove build/
 	rm -rf build

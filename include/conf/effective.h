@@ -53,6 +53,9 @@ struct span effective_transaction_timeout(const struct settings *settings,
 struct span effective_client_idle_timeout(const struct settings *settings,
 					  const struct user_settings *user);
 
+/* How often a socket may be read in one turn of the loop, from 1 up: sbuf_loopcnt. */
+int effective_turn_reads(const struct settings *settings);
+
 /* The name sent to the server: the entry's dbname, or what the client asked for. */
 const char *effective_dbname(const struct database_settings *database, const char *requested);
 

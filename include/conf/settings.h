@@ -117,6 +117,9 @@ const struct settings *settings_ref(const struct settings *settings);
 /* One holder less; the last wipes the secrets and frees all. NULL is allowed. */
 void settings_unref(const struct settings *settings);
 
+/* True when the main section is called [pgbouncer] in the file. */
+bool settings_is_pgbouncers(const struct settings *settings);
+
 /* The entry of exactly this name ("*" is never found), or NULL. */
 const struct database_settings *settings_database(const struct settings *settings,
 						  struct slice name);

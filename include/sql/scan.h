@@ -5,6 +5,8 @@
 
 #include "base/text.h"
 
+#define SCAN_NAME_MAX 64 /* bytes of a name; PostgreSQL cuts longer ones to 63 */
+
 /*
  * The cheap look at SQL text: white space, comments and first words, no grammar. Costs a few
  * nanoseconds on the usual text.
@@ -19,5 +21,11 @@ struct slice scan_skip_blank(struct slice text);
  * a literal), never false when it is true. Statements run by functions are not seen.
  */
 bool scan_may_drop_statements(struct slice text);
+
+/*
+ * True when text is one statement DEALLOCATE [PREPARE] name, and gives the name: folded to lower
+ * case, or as it stands in double quotes (borrowed from text or written to room). Not ALL.
+ */
+bool scan_deallocate(struct slice text, char room[SCAN_NAME_MAX], struct slice *name);
 
 #endif

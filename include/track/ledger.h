@@ -62,7 +62,7 @@ struct debt {
 	struct statement *prepared; /* PARSE: put into the server's set; CLOSE: taken out of it */
 	uint64_t copy_number;	    /* CLOSE: the number of the Parse that made what it took out */
 	struct statement *unnamed;  /* what the creditor's unnamed statement was before */
-	struct binding *binding;    /* CLOSE: the name it took away from the creditor */
+	struct binding *binding;    /* the name it took from the creditor (Close, DEALLOCATE) */
 	struct statement *uses;	    /* BIND, DESCRIBE: the shared statement it relies on */
 	uint64_t used_name;	    /* with it: binding.request of the name the creditor used */
 	const struct varset *had; /* QUERY of ours that sets settings: what the server had before */

@@ -62,6 +62,7 @@ struct setting_source {
 struct settings_private {
 	struct arena *arena; /* holds everything, this and the settings included */
 	unsigned references;
+	bool pgbouncers; /* the main section has that name */
 	struct setting_source *sources; /* one for each row of option_global */
 };
 

@@ -391,6 +391,8 @@ static void on_section(void *context, struct ini_place place, struct slice name)
 			draft->section = section_names[i].section;
 	if (draft->section == SECTION_MAIN)
 		draft->main_seen = true;
+	if (slice_equal(name, SLICE_LITERAL("pgbouncer")))
+		draft->settings->private->pgbouncers = true;
 	if (draft->section == SECTION_PEERS)
 		complaints_add(draft->complaints, COMPLAINT_WARNING, place.file, place.line,
 			       "section [peers] has no effect yet");

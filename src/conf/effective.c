@@ -137,3 +137,9 @@ const char *effective_dbname(const struct database_settings *database, const cha
 {
 	return database->dbname ? database->dbname : requested;
 }
+
+int effective_turn_reads(const struct settings *settings)
+{
+	/* "No limit" still has one: somebody who never stops sending must not stop the others. */
+	return settings->sbuf_loopcnt > 0 ? settings->sbuf_loopcnt : 1000;
+}

@@ -210,8 +210,8 @@ static const struct option rows[] = {
   .help = "How long a client must have waited before the reserve is used. 0 never uses it." },
 { PATH(resolv_conf), FIXED, .standard = "", .group = GROUP_DNS,
   .help = "File to read name servers from. Empty: the system's." },
-{ INT(sbuf_loopcnt, 0, INT_MAX), LIVE_LATER, .standard = "5", .group = GROUP_NETWORK,
-  .help = "How often one socket is read before others get their turn. 0 is no limit." },
+{ INT(sbuf_loopcnt, 0, INT_MAX), LIVE, .standard = "5", .group = GROUP_NETWORK,
+  .help = "How often one socket is read before others get their turn. 0 is practically no limit." },
 { INT(scram_iterations, 1, INT_MAX), LIVE, .standard = "4096", .group = GROUP_AUTH,
   .help = "Rounds of hashing when a SCRAM login is checked against a plain password in "
 	"auth_file. More "

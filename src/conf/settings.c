@@ -212,6 +212,11 @@ const struct settings *settings_ref(const struct settings *settings)
 	return settings;
 }
 
+bool settings_is_pgbouncers(const struct settings *settings)
+{
+	return settings->private->pgbouncers;
+}
+
 void settings_unref(const struct settings *settings)
 {
 	if (!settings)

@@ -19,6 +19,7 @@
 #include "base/random.h"
 #include "conf/load.h"
 #include "daemon/daemon_internal.h"
+#include "daemon/differences.h"
 #include "daemon/process.h"
 #include "daemon/systemd.h"
 #include "net/loop.h"
@@ -380,6 +381,8 @@ int daemon_check(const char *file)
 	fine = settings && tls_is_fine(settings);
 	if (fine)
 		printf("%s: configuration is valid\n", file);
+	if (settings && settings_is_pgbouncers(settings))
+		differences_print(settings, stdout);
 	complaints_release(&complaints);
 	settings_unref(settings);
 	return fine ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -359,6 +359,7 @@ static void drain(struct stream *stream)
 
 void stream_close(struct stream *stream, bool flush)
 {
+	bool unheard;
 	int fd;
 
 	if (!stream)
@@ -366,13 +367,15 @@ void stream_close(struct stream *stream, bool flush)
 	assert(!stream->closed);
 	stream->closed = true;
 	fd = event_get_fd(&stream->event);
+	/* Nothing to lose: the peer had said all it wanted, or we have nothing to say. */
+	unheard = flush && (stream->out_len > 0 || stream->edge || stream->view_len > 0);
 	if (flush) {
 		stream->blocked = false;
 		stream_send_queued(stream, false);
 	}
 	if (stream->verbs->release)
 		stream->verbs->release(stream);
-	if (flush)
+	if (unheard)
 		drain(stream);
 	stream_release_out(stream);
 	watch_stop(stream);

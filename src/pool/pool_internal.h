@@ -162,6 +162,8 @@ void upkeep_run(struct pools *pools);
 
 /* Reads auth_file anew; BROKEN without memory, the old users then stay. */
 enum result pools_read_users(struct pools *pools, const struct settings *settings) MUST_USE;
+/* The limits of server streams, open ones included, from the settings. */
+void pools_set_limits(struct pools *pools);
 /* Makes the databases of the settings that are not there yet. */
 enum result pools_make_named(struct pools *pools) MUST_USE;
 

@@ -4,9 +4,10 @@
  * One login at a time is under way while it is not known whether logins work (none has
  * succeeded, or the last one failed), else up to LOGINS_AT_ONCE, so that a burst of clients
  * neither waits for logins one after the other nor storms the server. After a failure the next
- * attempt comes server_login_retry later, after a shortage of our own memory almost at once. Limits: pool size, reserve_pool_size once the oldest
- * waiter has waited reserve_pool_timeout, then max_db_connections and max_user_connections,
- * for which the server idle for longest in another pool is closed.
+ * attempt comes server_login_retry later, after a shortage of our own memory almost at once.
+ * Limits: pool size, reserve_pool_size once the oldest waiter has waited reserve_pool_timeout,
+ * then max_db_connections and max_user_connections, for which the server idle for longest in
+ * another pool is closed.
  */
 
 #include <stdio.h>

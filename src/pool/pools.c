@@ -35,16 +35,14 @@ static void on_upkeep(void *ctx)
 	timer_arm_in(&pools->upkeep, span_ms(UPKEEP_MS));
 }
 
-static void set_limits(struct pools *pools)
+void pools_set_limits(struct pools *pools)
 {
-	int reads = pools->settings->sbuf_loopcnt;
-
 	pools->limits = (struct stream_limits){
 		.read_size = READ_BYTES,
 		.out_high = OUT_HIGH,
 		.out_low = OUT_LOW,
 		.in_max = IN_MAX,
-		.turn_reads = reads > 0 ? reads : 5,
+		.turn_reads = effective_turn_reads(pools->settings),
 	};
 }
 
@@ -103,7 +101,7 @@ struct pools *pools_new(const struct pools_options *options)
 	list_init(&pools->departed);
 	list_init(&pools->pools);
 	timer_init(&pools->upkeep, pools->loop, on_upkeep, pools);
-	set_limits(pools);
+	pools_set_limits(pools);
 	pools->keyring = keyring_new(KEYRING_SIZE, seed);
 	if (!pools->keyring || pools_read_users(pools, pools->settings) != OK ||
 	    pools_make_named(pools) != OK) {

@@ -62,6 +62,7 @@ void pools_reload(struct pools *pools, const struct settings *settings)
 	if (!has_diff)
 		log_error("out of memory: servers keep their old addresses until RECONNECT");
 	pools->settings = settings_ref(settings);
+	pools_set_limits(pools);
 	LIST_EACH(&pools->databases, node)
 		reload_database(CONTAINER_OF(node, struct database, node), settings, &diff);
 	if (pools_read_users(pools, settings) != OK || pools_make_named(pools) != OK)

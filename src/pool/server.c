@@ -294,7 +294,8 @@ static void forget_creditors(struct server *server)
 
 static void close_socket(struct server *server, enum ending why)
 {
-	bool polite = server->state >= SERVER_IDLE && why != END_SERVER_CRASHED;
+	bool polite = server->state >= SERVER_IDLE && why != END_SERVER_CRASHED &&
+	              why != END_CLIENT_GONE_PARTIAL;
 
 	if (server->dial)
 		dial_cancel(server->dial);

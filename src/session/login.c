@@ -5,6 +5,7 @@
  */
 #include "session_internal.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 #include "auth/challenge.h"
@@ -76,6 +77,8 @@ static void go_on(struct session *session)
 	}
 }
 
+static void read_on(struct session *session);
+
 void login_work(struct session *session)
 {
 	struct roster *roster = session->roster;
@@ -91,6 +94,9 @@ void login_work(struct session *session)
 	if (roster->work_left > 0)
 		challenge_work(session->login->challenge, &roster->work_left);
 	go_on(session);
+	/* What came meanwhile was left lying. */
+	if (!session_is_leaving(session))
+		read_on(session);
 }
 
 static enum auth_method method_of(enum auth_type type)
@@ -156,8 +162,8 @@ static bool is_own_user(const struct session *session)
 {
 	struct peer peer;
 
-	return address_is_unix(stream_peer(session->stream)) &&
-	       address_peer(stream_fd(session->stream), &peer) == OK && peer.uid == geteuid();
+	return session->is_unix && address_peer(stream_fd(session->stream), &peer) == OK &&
+	       peer.uid == geteuid();
 }
 
 static bool over(unsigned count, int limit)
@@ -191,44 +197,58 @@ static enum ending count_client(struct session *session)
 static enum ending enter_service(struct session *session)
 {
 	struct login        *login = session->login;
-	struct service_login who = { .user = slice_of(session->user), .own_user = login->own_user };
+	struct service_login who = { .user = slice_of(session->user) };
 
+	login->own_user = who.own_user = is_own_user(session);
 	if (!session->service->may_enter(session->service->ctx, &who, &login->skip_authentication))
 		return END_CONSOLE_NOT_ALLOWED;
 	return END_NONE;
 }
 
+static bool is_configured(const struct settings *settings, struct slice database)
+{
+	return settings_fallback_database(settings) != NULL ||
+	       settings_database(settings, database) != NULL;
+}
+
 static enum ending check_limits(struct session *session)
 {
-	struct roster *roster = session->roster;
+	struct roster         *roster = session->roster;
+	const struct settings *settings = roster->settings;
 
 	session->service = find_service(roster, session->dbname);
 	if (session->service != NULL)
 		return enter_service(session);
-	if (roster->sessions.len - roster->served > (unsigned)roster->settings->max_client_conn)
+	if (roster->sessions.len - roster->served > (unsigned)settings->max_client_conn)
 		return END_MAX_CLIENT_CONN;
 	session->database = pools_database(roster->pools, slice_of(session->dbname));
+	if (session->database == NULL && is_configured(settings, slice_of(session->dbname)))
+		return END_NO_MEMORY;
 	return count_client(session);
 }
 
 static void write_negotiation(struct session *session)
 {
 	struct login *login = session->login;
-	struct slice  names[16];
-	unsigned      count = 0;
+	struct slice *names = mem_alloc((login->unknown_count + 1) * sizeof(*names));
 	struct buffer out = BUFFER_EMPTY;
-	size_t        at = 0;
+	const char   *at = login->unknown.data;
 
-	while (at < login->unknown.len && count < COUNT_OF(names)) {
-		names[count] = slice_of(login->unknown.data + at);
-		at += names[count++].len + 1;
+	if (names == NULL) {
+		session_end(session, END_NO_MEMORY, NULL);
+		return;
 	}
-	startup_write_negotiate(&out, PROTOCOL_3_0, names, count);
+	for (unsigned i = 0; i < login->unknown_count; i++) {
+		names[i] = slice_of(at);
+		at += names[i].len + 1;
+	}
+	startup_write_negotiate(&out, PROTOCOL_3_0, names, login->unknown_count);
 	if (out.failed)
 		session_end(session, END_NO_MEMORY, NULL);
 	else
 		session_write(session, buffer_slice(&out));
 	buffer_release(&out);
+	mem_free(names);
 }
 
 static void on_startup_message(struct session *session, const struct startup_frame *frame)
@@ -241,7 +261,6 @@ static void on_startup_message(struct session *session, const struct startup_fra
 	stream_consume(session->stream, frame->len);
 	if (ending == END_NONE) {
 		detail = NULL;
-		session->login->own_user = is_own_user(session);
 		ending = check_limits(session);
 	}
 	if (ending != END_NONE) {
@@ -325,13 +344,19 @@ static void on_answer(struct session *session, const struct message *message)
 static void prove(struct session *session)
 {
 	const struct frame_limits limits = { MAX_ANSWER, MAX_ANSWER };
+	struct challenge         *challenge = session->login->challenge;
 	struct message            message;
 	size_t                    need = 0;
 	enum result               result;
 
-	if (session->login == NULL || session->login->challenge == NULL ||
-	    challenge_state(session->login->challenge) != CHALLENGE_ASKING)
+	if (challenge == NULL || challenge_state(challenge) == CHALLENGE_PASSED)
 		return;
+	if (challenge_state(challenge) != CHALLENGE_ASKING) {
+		/* Its answer is looked at when there is time; more is not kept for a stranger. */
+		if (stream_input(session->stream).len > MAX_ANSWER)
+			session_end(session, END_BAD_PACKET, NULL);
+		return;
+	}
 	result = frame_next(stream_input(session->stream), SIDE_CLIENT, &limits, &message, &need);
 	if (result == AGAIN)
 		return;
@@ -341,26 +366,46 @@ static void prove(struct session *session)
 		on_answer(session, &message);
 }
 
+/* Reads what is at hand: a client may send packets without waiting for what we say to them. */
+static void read_on(struct session *session)
+{
+	size_t left = SIZE_MAX;
+
+	while (session->login != NULL && session->cancel == NULL &&
+	       stream_input(session->stream).len < left) {
+		left = stream_input(session->stream).len;
+		if (session->state == SESSION_GREETING)
+			greet(session);
+		else
+			prove(session);
+	}
+}
+
 static void on_input(void *ctx)
 {
 	struct session *session = ctx;
 
+	/* Who came to cancel has nothing more to say. */
 	if (session->cancel != NULL)
-		return;
-	if (session->state == SESSION_GREETING)
-		greet(session);
-	else if (session->state == SESSION_PROVING)
-		prove(session);
+		stream_consume(session->stream, stream_input(session->stream).len);
+	else
+		read_on(session);
+}
+
+/* The welcome is short: it fills no stream. */
+static void on_room(void *ctx)
+{
+	(void)ctx;
 }
 
 static void on_end(void *ctx, int error)
 {
-	(void)error;
 	secure_log_failure(ctx);
-	session_end(ctx, END_CLIENT_EOF, NULL);
+	session_end(ctx, error == ENOMEM ? END_NO_MEMORY : END_CLIENT_EOF, NULL);
 }
 
 const struct stream_events login_events = {
 	.on_input = on_input,
+	.on_room = on_room,
 	.on_end = on_end,
 };

@@ -101,9 +101,7 @@ static void on_refused(void *ctx, struct slice error)
 
 static void on_room(void *ctx)
 {
-	struct session *session = ctx;
-
-	stream_resume(session->stream);
+	session_resume_client(ctx);
 }
 
 static void on_lost(void *ctx, enum ending why, bool told)

@@ -6,30 +6,33 @@
 #include "session_internal.h"
 
 #include <assert.h>
+#include <errno.h>
 
 #include "base/log.h"
 #include "conf/effective.h"
 #include "pool/server.h"
 #include "wire/writer.h"
 
-/* Sends to the server; a socket that failed tells by on_lost. False when the session is over. */
+/*
+ * Sends to the server. False: the server is lost, which on_lost tells when the server's last words
+ * have been passed on.
+ */
 static bool send_to_server(struct session *session, struct slice bytes)
 {
-	if (bytes.len == 0)
-		return true;
-	if (server_write(session->server, bytes) == OK)
-		return true;
-	session->told = false;
-	session_end(session, END_SERVER_WRITE, NULL);
-	return false;
+	return bytes.len == 0 || server_write(session->server, bytes) == OK;
 }
 
-/* A message for the server is about to go out: a query and a transaction begin, if none is on. */
+/*
+ * The client asks: a query and a transaction begin, if none is on. len: what of it goes to the
+ * server; it has the server even when we answer in its place.
+ */
 static void note_request(struct session *session, char type, size_t len)
 {
 	struct pool_counters *counters = pool_counters(session->pool);
 
 	counters->bytes_received += len;
+	if (type == 'd' || type == 'c' || type == 'f' || type == 'H')
+		return;
 	if (type == 'P')
 		counters->client_parses++;
 	else if (type == 'B')
@@ -49,7 +52,7 @@ static void note_request(struct session *session, char type, size_t len)
 		session_watch_deadline(session);
 }
 
-/* Carries out the step for a message; false when the session is over. */
+/* Carries out the step for a message; false when the session or its server is over. */
 static bool carry_out(struct session *session, const struct step *step,
                       const struct message *message)
 {
@@ -65,8 +68,8 @@ static bool carry_out(struct session *session, const struct step *step,
 		return false;
 	session->request_left = message->len - (uint32_t)message->body.len;
 	session->request_drop = step->kind == STEP_DROP;
-	if (sends)
-		note_request(session, message->type, bytes.len);
+	if (session->server != NULL)
+		note_request(session, message->type, sends ? bytes.len : 0);
 	if (!send_to_server(session, step->before))
 		return false;
 	if (step->kind == STEP_FORWARD) {
@@ -217,7 +220,9 @@ void request_pump(struct session *session)
 	while (more && !session_is_leaving(session)) {
 		if (session->state == SESSION_WAITING || session->suspended)
 			return;
-		if (session->server != NULL && server_is_full(session->server)) {
+		/* A client that does not read its replies is not answered more of them. */
+		if (stream_is_full(session->stream) ||
+		    (session->server != NULL && server_is_full(session->server))) {
 			stream_pause(session->stream);
 			return;
 		}
@@ -240,6 +245,11 @@ void request_replay(struct session *session)
 	struct frame_limits limits = session->roster->limits;
 	size_t              at = 0, need;
 
+	/* The server is in the middle of another message, and would read this as part of it. */
+	if (session->request_left > 0) {
+		session_end(session, END_BAD_PACKET, NULL);
+		return;
+	}
 	conversation_replay(session->conversation, backend, &requests);
 	while (at < requests.len && !session_is_leaving(session)) {
 		struct slice rest = { requests.data + at, requests.len - at };
@@ -293,14 +303,12 @@ static void on_client_room(void *ctx)
 		session->server_paused = false;
 		server_resume(session->server);
 	}
+	session_resume_client(session);
 }
 
 static void on_end(void *ctx, int error)
 {
-	struct session *session = ctx;
-
-	(void)error;
-	session_end(session, END_CLIENT_EOF, NULL);
+	session_end(ctx, error == ENOMEM ? END_NO_MEMORY : END_CLIENT_EOF, NULL);
 }
 
 const struct stream_events request_events = {

@@ -6,9 +6,11 @@
 
 #include <unistd.h>
 
+#include "auth/users.h"
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "conf/effective.h"
 #include "net/listener.h"
 #include "pool/pools.h"
 #include "session_internal.h"
@@ -44,8 +46,17 @@ static void take_settings(struct roster *roster, const struct settings *settings
 		.out_high = OUT_HIGH,
 		.out_low = OUT_LOW,
 		.in_max = MAX_COLLECT + READ_SIZE,
-		.turn_reads = 4,
+		.turn_reads = effective_turn_reads(settings),
 	};
+}
+
+/* Without users whose secrets could make it, it stays what it was. */
+static void take_mock_key(struct roster *roster)
+{
+	uint8_t key[SCRAM_KEY_LEN];
+
+	if (users_mock_key(pools_users(roster->pools), key) == OK)
+		memcpy(roster->mock_key, key, sizeof(key));
 }
 
 struct roster *roster_new(const struct roster_options *options)
@@ -66,6 +77,7 @@ struct roster *roster_new(const struct roster_options *options)
 	map_init(&roster->users, seed);
 	buffer_init(&roster->scratch);
 	random_bytes(roster->mock_key, sizeof(roster->mock_key));
+	take_mock_key(roster);
 	roster->changed.run = run_changed;
 	return roster;
 }
@@ -78,9 +90,14 @@ void roster_free(struct roster *roster)
 	map_release(&roster->keys);
 	map_release(&roster->users);
 	buffer_release(&roster->scratch);
+	welcome_memo_clear(&roster->memo);
 	settings_unref(roster->settings);
+<<<<<<< HEAD
 	tls_context_unref(roster->tls);
 	mem_free(roster);
+=======
+	mem_free_secret(roster, sizeof(*roster));
+>>>>>>> faults
 }
 
 void roster_reload(struct roster *roster, const struct settings *settings)
@@ -89,6 +106,7 @@ void roster_reload(struct roster *roster, const struct settings *settings)
 
 	take_settings(roster, settings);
 	settings_unref(old);
+	take_mock_key(roster);
 	LIST_EACH(&roster->sessions, node)
 	{
 		struct session *session = CONTAINER_OF(node, struct session, node);
@@ -98,6 +116,9 @@ void roster_reload(struct roster *roster, const struct settings *settings)
 			continue;
 		}
 		session_find_timeouts(session);
+		/* What was not watched has no beginning: it is now. */
+		if (session->state == SESSION_IDLE && moment_is_never(session->idle_since))
+			session->idle_since = loop_now(roster->loop);
 		session_watch_deadline(session);
 	}
 }
@@ -137,17 +158,8 @@ static void run_pump(struct loop_task *task)
 
 void roster_accept(struct roster *roster, int fd, const struct address *peer)
 {
-	const struct settings *settings = roster->settings;
-	struct session        *session = mem_alloc_zero(sizeof(*session));
-	struct login          *login = mem_alloc_zero(sizeof(*login));
-	struct socket_options  options = {
-		.keepalive = settings->tcp_keepalive,
-		.keepidle = settings->tcp_keepidle,
-		.keepintvl = settings->tcp_keepintvl,
-		.keepcnt = settings->tcp_keepcnt,
-		.user_timeout_ms = settings->tcp_user_timeout,
-		.buffer_bytes = settings->tcp_socket_buffer,
-	};
+	struct session *session = mem_alloc_zero(sizeof(*session));
+	struct login   *login = mem_alloc_zero(sizeof(*login));
 
 	if (session == NULL || login == NULL) {
 		close(fd);
@@ -155,8 +167,6 @@ void roster_accept(struct roster *roster, int fd, const struct address *peer)
 		mem_free(login);
 		return;
 	}
-	if (!address_is_unix(peer))
-		socket_tune(fd, &options);
 	session->stream =
 		stream_new(roster->loop, fd, &roster->stream_limits, &login_events, session);
 	if (session->stream == NULL) {
@@ -165,6 +175,7 @@ void roster_accept(struct roster *roster, int fd, const struct address *peer)
 		return;
 	}
 	session->roster = roster;
+	session->is_unix = address_is_unix(peer);
 	session->login = login;
 	session->id = pools_next_id(roster->pools);
 	session->connected = loop_now(roster->loop);

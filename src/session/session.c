@@ -113,6 +113,12 @@ void session_write(struct session *session, struct slice bytes)
 		session_end(session, END_NO_MEMORY, NULL);
 }
 
+void session_resume_client(struct session *session)
+{
+	if (!session->suspended && session->state != SESSION_LEAVING)
+		stream_resume(session->stream);
+}
+
 void session_give_back(struct session *session)
 {
 	struct server *server = session->server;
@@ -123,6 +129,8 @@ void session_give_back(struct session *session)
 	session->server = NULL;
 	session->server_paused = false;
 	session->stalled = false;
+	/* It was the server that was slow: nobody else will wake the client's stream. */
+	session_resume_client(session);
 	session->in_query = session->in_transaction = false;
 	if (session->conversation != NULL)
 		backend_forget_creditor(server_backend(server), session->conversation);
@@ -211,8 +219,6 @@ void session_end_detailed(struct session *session, enum ending why, const char *
 	if (session->visit != NULL)
 		session->service->close(session->visit);
 	session->visit = NULL;
-	if (session->state <= SESSION_PROVING)
-		roster->logging_in--;
 	session_enter(session, SESSION_LEAVING);
 	uncount(session);
 	if (session->pool != NULL)
@@ -265,7 +271,8 @@ static void due_while_working(const struct session *session, const struct user_s
 	if (session->in_query)
 		sooner(due, session->query_began, effective_query_timeout(settings, user),
 		       END_QUERY_TIMEOUT);
-	if (session->in_transaction && !session->in_query)
+	/* Who stops in the middle of a message keeps the server as well. */
+	if ((session->in_transaction || session->request_left > 0) && !session->in_query)
 		sooner(due, session->ready_at, effective_idle_transaction_timeout(settings, user),
 		       END_IDLE_TRANSACTION);
 	if (session->in_transaction)

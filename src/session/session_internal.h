@@ -1,6 +1,7 @@
 #ifndef SESSION_INTERNAL_H
 #define SESSION_INTERNAL_H
 
+#include "auth/scram.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "net/loop.h"
@@ -24,6 +25,7 @@ struct login {
 	struct challenge *challenge;
 	struct buffer     params;  /* settings the client asked for: name NUL value NUL ... */
 	struct buffer     unknown; /* _pq_ options: name NUL ... */
+	unsigned          unknown_count;
 	bool negotiate;            /* it asked for a newer protocol or unknown options */
 	bool skip_authentication;
 	bool own_user;
@@ -55,6 +57,7 @@ struct session {
 	uint8_t              key[8];       /* pid and secret of its cancel key */
 	bool                 has_key;
 	bool                 told_of_wait; /* query_wait_notify, of the wait under way */
+	bool                 is_unix;      /* connected over a Unix socket */
 	bool                 told;         /* the client got its last error already */
 
 	/* the message under way from the client */
@@ -80,6 +83,17 @@ struct session {
 
 _Static_assert(sizeof(struct session) <= 1024, "an idle client costs about a kilobyte");
 
+/*
+ * What the client before was told and wants: clients of one application ask for the same, so the
+ * next one mostly need not have it worked out again.
+ */
+struct welcome_memo {
+	const struct varset *welcome; /* of its pool; a reference, NULL: nothing is kept */
+	const struct varset *wants;   /* a reference */
+	struct buffer        params;   /* what it asked for, as struct login has it */
+	struct buffer        messages; /* the ParameterStatus messages it got */
+};
+
 struct roster {
 	struct loop            *loop;
 	struct pools           *pools;
@@ -95,12 +109,13 @@ struct roster {
 	unsigned                served;
 	bool                    shutting_down;
 	bool                    suspended;
+	struct welcome_memo     memo;
 	struct buffer           scratch; /* what a lent server is told first */
 	struct frame_limits     limits;
 	struct stream_limits    stream_limits;
 	struct moment           work_turn; /* when work_left was filled */
 	uint32_t                work_left; /* password work left for this turn */
-	uint8_t                 mock_key[32];
+	uint8_t                 mock_key[SCRAM_KEY_LEN];
 	struct loop_task        changed;
 	void (*on_change)(void *ctx);
 	void *on_change_ctx;
@@ -112,6 +127,8 @@ void session_enter(struct session *session, enum session_state state);
 bool session_is_leaving(const struct session *session);
 /* Queues bytes for the client; ends the session without memory. */
 void session_write(struct session *session, struct slice bytes);
+/* The client is read again, unless all are suspended. */
+void session_resume_client(struct session *session);
 /* The server goes back to its pool, whatever its condition. */
 void session_give_back(struct session *session);
 /* Looks again at which timeout is due first. */
@@ -146,6 +163,7 @@ enum ending startup_read(struct session *session, const struct startup_frame *fr
 
 /* welcome.c: the client proved who it is: what it is told, and the wait for the first server. */
 void welcome_begin(struct session *session);
+void welcome_memo_clear(struct welcome_memo *memo);
 
 /* request.c: client to server. */
 extern const struct stream_events request_events;

@@ -69,12 +69,27 @@ static enum ending read_options(struct session *session, struct slice options)
 {
 	struct buffer scratch = BUFFER_EMPTY;
 	struct slice  name, value;
+	enum ending   ending = END_NONE;
 	enum result   result;
 
 	while ((result = startup_next_option(&options, &scratch, &name, &value)) == OK)
 		add_setting(session, name, value);
+	if (result == BROKEN)
+		ending = scratch.failed ? END_NO_MEMORY : END_STARTUP_OPTIONS_FORM;
 	buffer_release(&scratch);
-	return result == BROKEN ? END_STARTUP_OPTIONS_FORM : END_NONE;
+	return ending;
+}
+
+/* As PostgreSQL reads a boolean (parse_bool). */
+static bool is_false(struct slice value)
+{
+	static const char *const words[] = { "0", "f", "fa", "fal", "fals", "false",
+		                             "n", "no", "of", "off" };
+
+	for (size_t i = 0; i < COUNT_OF(words); i++)
+		if (slice_equal_nocase(value, slice_of(words[i])))
+			return true;
+	return false;
 }
 
 struct names_found {
@@ -99,7 +114,10 @@ static enum ending read_pair(struct session *session, struct slice name, struct 
 		login->negotiate = true;
 		buffer_append_slice(&login->unknown, name);
 		buffer_append(&login->unknown, "", 1);
+		login->unknown_count++;
 	} else if (slice_equal(name, SLICE_LITERAL("replication"))) {
+		if (is_false(value))
+			return END_NONE;
 		*detail = format_detail(session->roster, "unsupported startup parameter", name);
 		return END_STARTUP_PARAMETER;
 	} else if (is_ignored(session, name)) {

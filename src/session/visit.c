@@ -4,6 +4,8 @@
  */
 #include "session_internal.h"
 
+#include <errno.h>
+
 /* A console command has no need to be longer. */
 #define MAX_MESSAGE 65536
 
@@ -14,7 +16,14 @@ static void pump(struct session *session)
 	size_t                    need = 0;
 
 	while (!session_is_leaving(session) && !session->held) {
-		enum result result = frame_next(stream_input(session->stream), SIDE_CLIENT, &limits,
+		enum result result;
+
+		/* Who does not read the answers asks nothing more. */
+		if (stream_is_full(session->stream)) {
+			stream_pause(session->stream);
+			return;
+		}
+		result = frame_next(stream_input(session->stream), SIDE_CLIENT, &limits,
 		                                &message, &need);
 
 		if (result == OK && !message_is_whole(&message)) {
@@ -62,13 +71,18 @@ static void on_input(void *ctx)
 	pump(ctx);
 }
 
+static void on_room(void *ctx)
+{
+	session_resume_client(ctx);
+}
+
 static void on_end(void *ctx, int error)
 {
-	(void)error;
-	session_end(ctx, END_CLIENT_EOF, NULL);
+	session_end(ctx, error == ENOMEM ? END_NO_MEMORY : END_CLIENT_EOF, NULL);
 }
 
 const struct stream_events visit_events = {
 	.on_input = on_input,
+	.on_room = on_room,
 	.on_end = on_end,
 };

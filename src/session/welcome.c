@@ -65,6 +65,50 @@ static const struct varset *wanted(struct session *session)
 	return NULL;
 }
 
+void welcome_memo_clear(struct welcome_memo *memo)
+{
+	varset_unref(memo->welcome);
+	varset_unref(memo->wants);
+	buffer_release(&memo->params);
+	buffer_release(&memo->messages);
+	*memo = (struct welcome_memo){ 0 };
+}
+
+/* ParameterStatus for everything servers report, as the client will have it. */
+static void write_parameters(struct session *session, const struct varset *wants,
+                             struct buffer *out)
+{
+	struct slice name, value, own;
+	unsigned     index = 0;
+
+	while (varset_next(pool_welcome(session->pool), &index, &name, &value)) {
+		own = varset_value(wants, name);
+		result_write_parameter(out, name, own.data ? own : value);
+	}
+}
+
+/* The memo made right for this client. BROKEN without memory. */
+static enum result recall(struct session *session)
+{
+	struct welcome_memo *memo = &session->roster->memo;
+	struct slice         params = buffer_slice(&session->login->params);
+
+	if (memo->welcome != NULL && memo->welcome == pool_welcome(session->pool) &&
+	    slice_equal(buffer_slice(&memo->params), params))
+		return OK;
+	welcome_memo_clear(memo);
+	memo->wants = wanted(session);
+	if (memo->wants == NULL)
+		return BROKEN;
+	memo->welcome = varset_ref(pool_welcome(session->pool));
+	buffer_append_slice(&memo->params, params);
+	write_parameters(session, memo->wants, &memo->messages);
+	if (!memo->params.failed && !memo->messages.failed)
+		return OK;
+	welcome_memo_clear(memo);
+	return BROKEN;
+}
+
 static enum result make_conversation(struct session *session)
 {
 	enum pool_mode              mode = pool_mode(session->pool);
@@ -74,28 +118,14 @@ static enum result make_conversation(struct session *session)
 		                     settings->max_prepared_statements > 0,
 		.statement_mode = mode == POOL_MODE_STATEMENT,
 		.store = session->roster->statements,
-		.wants = wanted(session),
 		.owner = session,
 	};
 
-	if (options.wants == NULL)
+	if (recall(session) != OK)
 		return BROKEN;
+	options.wants = session->roster->memo.wants;
 	session->conversation = conversation_new(&options);
-	varset_unref(options.wants);
 	return session->conversation ? OK : BROKEN;
-}
-
-/* ParameterStatus for everything servers report, as the client will have it. */
-static void write_parameters(struct session *session, struct buffer *out)
-{
-	const struct varset *welcome = pool_welcome(session->pool);
-	struct slice         name, value, own;
-	unsigned             index = 0;
-
-	while (varset_next(welcome, &index, &name, &value)) {
-		own = varset_value(conversation_wants(session->conversation), name);
-		result_write_parameter(out, name, own.data ? own : value);
-	}
 }
 
 /* The key goes out as it is kept: eight bytes, pid first. */
@@ -127,7 +157,7 @@ static void send_welcome(struct session *session)
 	if (served)
 		session->service->write_welcome(session->service->ctx, &out);
 	else
-		write_parameters(session, &out);
+		buffer_append_slice(&out, buffer_slice(&session->roster->memo.messages));
 	write_key(session, &out);
 	if (!served)
 		write_notice(session, &out);

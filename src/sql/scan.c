@@ -109,3 +109,82 @@ bool scan_may_drop_statements(struct slice text)
 	}
 	return false;
 }
+
+static bool is_name_byte(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_' || c == '$' || (unsigned char)c >= 0x80;
+}
+
+static bool starts_with_word(struct slice text, struct slice word)
+{
+	return text.len >= word.len &&
+	       slice_equal_nocase((struct slice){ text.data, word.len }, word);
+}
+
+/* Takes word (lower case) from the front of *text if it stands there as a whole word. */
+static bool take_word(struct slice *text, struct slice word)
+{
+	struct slice rest = scan_skip_blank(*text);
+
+	if (!starts_with_word(rest, word) ||
+	    (rest.len > word.len && is_name_byte(rest.data[word.len])))
+		return false;
+	*text = drop_front(rest, word.len);
+	return true;
+}
+
+/* *text begins with a quote. */
+static bool take_quoted_name(struct slice *text, char room[SCAN_NAME_MAX], size_t *len)
+{
+	size_t i = 1;
+
+	*len = 0;
+	while (i < text->len) {
+		bool doubled = i + 1 < text->len && text->data[i + 1] == '"';
+
+		if (text->data[i] == '"' && !doubled) {
+			*text = drop_front(*text, i + 1);
+			return *len > 0;
+		}
+		if (*len == SCAN_NAME_MAX)
+			return false;
+		room[(*len)++] = text->data[i];
+		i += text->data[i] == '"' ? 2 : 1;
+	}
+	return false;
+}
+
+static bool take_plain_name(struct slice *text, char room[SCAN_NAME_MAX], size_t *len)
+{
+	size_t i;
+
+	for (i = 0; i < text->len && is_name_byte(text->data[i]); i++) {
+		char c = text->data[i];
+
+		if (i == SCAN_NAME_MAX)
+			return false;
+		room[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+	}
+	*len = i;
+	*text = drop_front(*text, i);
+	return i > 0;
+}
+
+bool scan_deallocate(struct slice text, char room[SCAN_NAME_MAX], struct slice *name)
+{
+	size_t len;
+	bool quoted;
+
+	if (!take_word(&text, SLICE_LITERAL("deallocate")))
+		return false;
+	take_word(&text, SLICE_LITERAL("prepare"));
+	text = scan_skip_blank(text);
+	quoted = text.len > 0 && text.data[0] == '"';
+	if (quoted ? !take_quoted_name(&text, room, &len) : !take_plain_name(&text, room, &len))
+		return false;
+	*name = (struct slice){ room, len };
+	if (!quoted && slice_equal(*name, SLICE_LITERAL("all")))
+		return false;
+	return scan_skip_blank(text).len == 0;
+}

@@ -11,6 +11,9 @@
 #include "wire/query.h"
 #include "wire/writer.h"
 
+/* Bytes of scratch a server may keep between turns. */
+#define REPLAY_KEPT 2048
+
 enum result backend_init(struct backend *backend, struct varset_store *varsets,
 			 unsigned prepared_max)
 {
@@ -95,8 +98,11 @@ void backend_forget_creditor(struct backend *backend, struct conversation *credi
 	if (backend->lent_to == creditor)
 		backend->lent_to = NULL;
 	backend->told = backend->recording = backend->retried = false;
-	/* Scratch memory is for the busy: an idle server keeps none. */
-	buffer_release(&backend->replay);
+	/* Kept from turn to turn while it is small: most turns need it. */
+	if (backend->replay.cap > REPLAY_KEPT)
+		buffer_release(&backend->replay);
+	else
+		buffer_clear(&backend->replay);
 }
 
 /* ---- requests of our own ---- */

@@ -40,11 +40,15 @@ static const struct reply_rule rules[] = {
 
 static const struct reply_rule *find_rule(char type)
 {
-	for (size_t i = 0; i < COUNT_OF(rules); i++) {
-		if (rules[i].type == type)
-			return &rules[i];
-	}
-	return NULL;
+	/* Asked for every reply: by type, not by search. */
+	static const unsigned char place[128] = {
+		['1'] = 1,  ['2'] = 2,  ['3'] = 3,  ['t'] = 4,  ['T'] = 5,  ['n'] = 6,
+		['D'] = 7,  ['C'] = 8,  ['I'] = 9,  ['s'] = 10, ['V'] = 11, ['G'] = 12,
+		['H'] = 13, ['W'] = 14, ['d'] = 15, ['c'] = 16, ['Z'] = 17,
+	};
+	unsigned i = place[type & 0x7f];
+
+	return i > 0 && rules[i - 1].type == type ? &rules[i - 1] : NULL;
 }
 
 static struct reply broken(void)
@@ -72,10 +76,12 @@ static struct reply finish(struct backend *backend, struct reply reply, size_t a
 		return broken();
 	if (reply.creditor == NULL && reply.action == REPLY_FORWARD)
 		reply.action = REPLY_SWALLOW;
-	reply.ahead = (struct slice){ backend->own.data, ahead };
-	reply.behind = (struct slice){ backend->own.data + ahead, backend->own.len - ahead };
-	if (backend->own.len == 0)
-		reply.ahead = reply.behind = SLICE_NONE;
+	reply.ahead = reply.behind = SLICE_NONE;
+	if (backend->own.len > 0) {
+		reply.ahead = (struct slice){ backend->own.data, ahead };
+		reply.behind = (struct slice){ backend->own.data + ahead,
+					       backend->own.len - ahead };
+	}
 	if (reply.creditor != NULL && (reply.action == REPLY_FORWARD || backend->own.len > 0))
 		backend->told = true;
 	return reply;
@@ -271,6 +277,8 @@ static struct reply on_error(struct backend *backend, const struct message *mess
 	    backend_write_renamed(backend, head, message))
 		reply.action = REPLY_REPLACE;
 	note_failed_copy(backend);
+	if (head->kind == DEBT_QUERY && backend_undo_drop(head) != OK)
+		return broken();
 	if ((BIT(head->kind) & ENDS) == 0 && backend_skip_batch(backend) != OK)
 		return broken();
 	return finish(backend, reply, backend->own.len);

@@ -84,11 +84,18 @@ static enum result undo_names(struct debt *debt)
 			binding_free(binding);
 		}
 	}
-	if (debt->kind != DEBT_CLOSE || debt->binding == NULL)
+	return backend_undo_drop(debt);
+}
+
+enum result backend_undo_drop(struct debt *debt)
+{
+	struct binding *binding;
+
+	if (debt->creditor == NULL || debt->binding == NULL)
 		return OK;
 	binding = debt->binding;
 	debt->binding = NULL;
-	return names_put_back(&creditor->names, binding);
+	return names_put_back(&debt->creditor->names, binding);
 }
 
 static void undo_copy(struct backend *backend, struct debt *debt)

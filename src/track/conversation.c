@@ -31,6 +31,7 @@ void conversation_free(struct conversation *conversation)
 		return;
 	names_release(&conversation->names);
 	statement_unref(conversation->unnamed);
+	statement_unref(conversation->dropper);
 	varset_unref(conversation->wants);
 	mem_free(conversation);
 }

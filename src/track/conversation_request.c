@@ -97,13 +97,19 @@ static void mark_may_drop(struct backend *backend, struct debt *debt)
 
 static struct step on_execute(struct conversation *conversation, struct backend *backend)
 {
-	struct debt *debt = conversation_owe(conversation, backend, DEBT_EXECUTE, FATE_FORWARD);
+	struct binding *dropped = NULL;
+	struct debt *debt;
 
+	if (conversation->portal_may_drop &&
+	    request_bring_dropped(conversation, backend, &dropped) != OK)
+		return step_end(END_NO_MEMORY);
+	debt = conversation_owe(conversation, backend, DEBT_EXECUTE, FATE_FORWARD);
 	if (debt == NULL)
 		return step_end(END_NO_MEMORY);
 	if (conversation->portal_may_drop)
 		mark_may_drop(backend, debt);
-	return step_forward();
+	request_take_dropped(conversation, debt, dropped);
+	return step_behind_ours(backend, step_forward());
 }
 
 /* This debt ends a batch: what comes after it is not skipped with it. */
@@ -163,10 +169,18 @@ static struct step on_flush(struct conversation *conversation, struct backend *b
 static struct step on_query(struct conversation *conversation, struct backend *backend,
 			    const struct message *message)
 {
-	struct debt *debt = conversation_owe(conversation, backend, DEBT_QUERY, FATE_FORWARD);
+	bool may_drop = conversation->tracks_statements &&
+			(!message_is_whole(message) || scan_may_drop_statements(message->body));
+	struct binding *dropped = NULL;
+	struct debt *debt;
 
+	if (may_drop && message_is_whole(message) &&
+	    request_make_dropped(conversation, backend, message->body, &dropped) != OK)
+		return step_end(END_NO_MEMORY);
+	debt = conversation_owe(conversation, backend, DEBT_QUERY, FATE_FORWARD);
 	if (debt == NULL)
 		return step_end(END_NO_MEMORY);
+	request_take_dropped(conversation, debt, dropped);
 	note_end(conversation, backend, debt);
 	if (backend->unnamed != NULL)
 		backend_set_unnamed(backend, NULL, debt->number);
@@ -176,9 +190,9 @@ static struct step on_query(struct conversation *conversation, struct backend *b
 	if (conversation->unnamed != NULL || conversation->unnamed_on_server ||
 	    conversation_is_ahead(conversation, backend))
 		conversation_swap_unnamed(conversation, debt, NULL);
-	if (!message_is_whole(message) || scan_may_drop_statements(message->body))
+	if (may_drop)
 		mark_may_drop(backend, debt);
-	return step_forward();
+	return step_behind_ours(backend, step_forward());
 }
 
 static struct step on_function(struct conversation *conversation, struct backend *backend)

@@ -29,8 +29,7 @@ static void release_debt(struct debt *debt)
 	statement_unref(debt->uses);
 	varset_unref(debt->had);
 	varset_unref(debt->wants);
-	if (debt->kind == DEBT_CLOSE)
-		binding_free(debt->binding);
+	binding_free(debt->binding);
 	if (debt->instead != NULL) {
 		buffer_release(debt->instead);
 		mem_free(debt->instead);

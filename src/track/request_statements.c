@@ -396,6 +396,13 @@ static bool may_drop_statements(const struct conversation *conversation, struct 
 	return statement != NULL && statement_may_drop(statement);
 }
 
+static void note_dropper(struct conversation *conversation, struct statement *statement)
+{
+	statement_unref(conversation->dropper);
+	conversation->dropper = statement_ref(statement);
+	conversation->portal_may_drop = true;
+}
+
 /*
  * Bind and Describe name a statement: makes it be there. *shared is set when the message must
  * carry our name instead of the client's.
@@ -427,7 +434,7 @@ static enum result use_statement(struct conversation *conversation, struct backe
 		debt->generation = statement_generation(*shared);
 	}
 	if (kind == DEBT_BIND && may_drop_statements(conversation, name, *shared))
-		conversation->portal_may_drop = true;
+		note_dropper(conversation, name.len ? *shared : conversation->unnamed);
 	return OK;
 }
 

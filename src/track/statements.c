@@ -6,11 +6,10 @@
 #include "track/statements.h"
 
 #include <assert.h>
-#include <stdio.h>
-
 #include "base/alloc.h"
 #include "base/map.h"
 #include "sql/scan.h"
+#include "track_internal.h"
 
 struct statement_store {
 	struct map by_signature;
@@ -123,10 +122,17 @@ struct slice statement_text(const struct statement *statement)
 
 struct slice statement_name(const struct statement *statement, char out[STATEMENT_NAME_MAX])
 {
-	int len = snprintf(out, STATEMENT_NAME_MAX, "pgcarwash_%llu",
-			   (unsigned long long)statement->id);
+	char digits[STATEMENT_NAME_MAX];
+	size_t len = sizeof(STATEMENT_PREFIX) - 1, count = 0;
 
-	return (struct slice){ out, (size_t)len };
+	/* Written for every Bind, hence by hand. */
+	memcpy(out, STATEMENT_PREFIX, len);
+	for (uint64_t id = statement->id; count == 0 || id > 0; id /= 10)
+		digits[count++] = (char)('0' + id % 10);
+	while (count > 0)
+		out[len++] = digits[--count];
+	out[len] = '\0';
+	return (struct slice){ out, len };
 }
 
 uint32_t statement_generation(const struct statement *statement)

@@ -15,6 +15,7 @@ struct conversation {
 	bool tracks_statements;
 	bool unnamed_on_server; /* its unnamed statement is too long to be kept here */
 	uint64_t bound; /* binding.request of the statement bound last */
+	struct statement *dropper; /* the statement bound last that may drop others; a reference */
 	bool portal_may_drop;	/* a portal's statement may drop prepared statements */
 	bool cancelled;		/* its waiting batch was cancelled: drop up to Sync */
 
@@ -116,5 +117,24 @@ void write_error(struct buffer *out, const char *sqlstate, const char *message);
  */
 bool backend_write_renamed(struct backend *backend, const struct debt *debt,
 			   const struct message *message);
+
+/* backend_undo.c */
+/* The name that this debt took away is the creditor's again. BROKEN without memory. */
+enum result backend_undo_drop(struct debt *debt) MUST_USE;
+
+/* request_deallocate.c */
+/*
+ * text, about to be sent as a Query, may be DEALLOCATE of a name the client gave by Parse: makes a
+ * statement of that name be there. *dropped: the name, for request_take_dropped; NULL if it is
+ * something else. BROKEN without memory.
+ */
+enum result request_make_dropped(struct conversation *conversation, struct backend *backend,
+				 struct slice text, struct binding **dropped) MUST_USE;
+/* The same in a batch, for the portal that is about to be executed. */
+enum result request_bring_dropped(struct conversation *conversation, struct backend *backend,
+				  struct binding **dropped) MUST_USE;
+/* The client's name goes with this debt, which gives it back if the server refuses. */
+void request_take_dropped(struct conversation *conversation, struct debt *debt,
+			  struct binding *dropped);
 
 #endif

@@ -205,7 +205,7 @@ while kill -0 "$load" 2>/dev/null; do
         show "SHOW POOLS" cl_active cl_waiting sv_active sv_idle sv_used sv_login maxwait pool_mode
         echo "after $last_shown s: SHOW STATS"
         show "SHOW STATS" total_xact_count total_query_count total_received total_sent \
-            avg_query_time
+            total_query_time
     fi
     sleep 0.5
 done

@@ -57,6 +57,9 @@ void client_free(struct client *client)
 
 /* What the rest of its script would have marked is marked: others shall not wait for it. */
 static void stop(struct client *client, enum client_state state, const char *format, ...)
+	PRINTF_LIKE(3, 4);
+
+static void stop(struct client *client, enum client_state state, const char *format, ...)
 {
 	const char *rest = client->line;
 	va_list     args;
@@ -231,7 +234,8 @@ static bool prove(struct client *client)
 {
 	struct message message;
 
-	while (next_message(client, &message) && message.type == 'R' && message.body.len > 4) {
+	while (next_message(client, &message) && message.type == 'R' &&
+	       memcmp(message.body.data, "\0\0\0", 4) != 0) {
 		client_prove(client, message.body);
 		drop_message(client, &message);
 	}
@@ -306,7 +310,8 @@ static void begin_line(struct client *client)
 	} else if (is(line, "hold") || is(line, "resume")) {
 		client->held = is(line, "hold");
 	} else if (is(line, "close")) {
-		disconnect(client);
+		close(client->fd);
+		client->fd = -1;
 	} else if (is(line, "half")) {
 		shutdown(client->fd, SHUT_WR);
 	}

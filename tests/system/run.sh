@@ -5,6 +5,8 @@
 #   POOLER             pgcarwash (default), pgbouncer, direct
 #   ROTATE             1 = only with servers rotated between transactions, 0 = only without
 #   CROSSING_SECONDS   length of the crossing test (default 20)
+#   STARVE_SECONDS     length of the test that nobody starves (4)
+#   CONNECTS           connections of the test that memory does not grow (1500)
 #   KEEP               keep the temporary folder
 # The last line printed is "N passed, N failed".
 set -eu

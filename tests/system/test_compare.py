@@ -346,7 +346,9 @@ def random_part(chance, table):
     if kind in (7, 8):
         return bind(portal, statement, values)
     if kind == 9:
-        return describe(chance.choice("SP"), statement)
+        # Not of a statement parsed long ago: in a failed transaction a server that lacks it
+        # cannot be given it.
+        return chance.choice([parse("", text) + describe("S"), describe("P", portal)])
     if kind == 10:
         return close(chance.choice("SSP"), statement)
     if kind == 11:

@@ -1,6 +1,7 @@
 """Pool modes, sizes and limits; who is served when."""
 
 import collections
+import os
 import subprocess
 import time
 
@@ -283,14 +284,17 @@ def test_oldest_waiter_first(pooler, pg, fresh, size):
 
 
 @pytest.mark.fixed
-def test_nobody_starves(pooler):
-    """Many clients on few servers: all get about the same."""
-    p = pooler(default_pool_size=4)
+@pytest.mark.parametrize("clients, servers", [(100, 4), (1000, 25)])
+def test_nobody_starves(pooler, clients, servers):
+    """Many clients on few servers: all get about the same. STARVE_SECONDS makes it longer."""
+    p = pooler(default_pool_size=servers)
+    seconds = os.environ.get("STARVE_SECONDS", "4")
     script = p.folder / "script.sql"
     script.write_text("select pg_sleep(0.002);\n")
     done = subprocess.run(
-        [harness.postgres_bin("pgbench"), "-n", "-c", "100", "-j", "2", "-T", "4", "--log",
-         "-f", script, p.dsn()], capture_output=True, text=True, timeout=60, cwd=p.folder,
+        [harness.postgres_bin("pgbench"), "-n", "-c", str(clients), "-j", "2", "-T", seconds,
+         "--log", "-f", script, p.dsn()], capture_output=True, text=True, cwd=p.folder,
+        timeout=60 + int(seconds),
         env=harness.clean_environment(p.folder))
     assert done.returncode == 0, done.stderr
     counts, latencies = collections.Counter(), []
@@ -300,7 +304,7 @@ def test_nobody_starves(pooler):
             counts[client] += 1
             latencies.append(int(latency))
     mean = sum(latencies) / len(latencies)
-    assert len(counts) == 100
+    assert len(counts) == clients
     assert min(counts.values()) > 0.5 * max(counts.values()), counts
     assert max(latencies) < 8 * mean, f"longest {max(latencies)} us, mean {mean:.0f} us"
 

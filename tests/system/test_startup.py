@@ -378,3 +378,13 @@ def test_job_name_is_the_name_of_the_process(pooler):
     one = pooler(job_name="wash bay 7, left side")
     with open(f"/proc/{one.pid}/comm", encoding="utf-8") as file:
         assert file.read() == "wash bay 7, lef\n"
+
+
+def test_check_tells_the_differences_from_pgbouncer(folder):
+    ini = SEED_INI.replace("auth_file =", "syslog = 1\nauth_file =")
+    done = run(folder, "--check", ini=ini)
+    assert done.returncode == 0 and "configuration is valid" in done.stdout
+    assert "differences from PgBouncer" in done.stdout
+    assert "syslog_ident" in done.stdout and "unnamed prepared statements" in done.stdout
+    done = run(folder, "--check", ini=ini.replace("[pgbouncer]", "[pgcarwash]"))
+    assert done.returncode == 0 and "differences" not in done.stdout

@@ -1,5 +1,7 @@
 """Clients that leave without a word cost no server connection and disturb nobody."""
 
+import os
+import signal
 import time
 
 import pytest
@@ -142,6 +144,27 @@ def test_the_server_connection_is_kept(pooler, pg, fresh, scene):
             wire.vanish()
             assert bystander.value("select pg_backend_pid()") == before, f"turn {turn}"
             assert bystander.value(f"select count(*) from {table}") == "0"
+
+
+@pytest.mark.pgcarwash
+@pytest.mark.fixed
+def test_a_cancel_that_comes_before_its_query(pooler, pg):
+    """A busy backend may see the cancel first and ignore it; the query must end all the same."""
+    p = pooler(default_pool_size=1)
+    with p.wire(timeout=20) as bystander:
+        pid = int(bystander.value("select pg_backend_pid()"))
+        wire = p.wire()
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            wire.send(query("select pg_sleep(40), 'early'"))
+            time.sleep(0.1)
+            wire.vanish()
+            time.sleep(0.4)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert bystander.value("select 'served'") == "served"
+        wait_until(lambda: not pg.backends("query like '%''early''%' and state <> 'idle'"), 5,
+                   "the query's end")
 
 
 @pytest.mark.pgcarwash

@@ -12,7 +12,7 @@ static inline bool overrides_differ(const struct option *global, const struct op
 }
 
 static inline void add_override(struct buffer *facts, const struct option *option,
-			 const struct option_table *table, const char *where)
+				const struct option_table *table, const char *where)
 {
 	const struct option *override = option_override(table, option);
 

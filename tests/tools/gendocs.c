@@ -1,6 +1,6 @@
 /*
- * Writes pgcarwash.ini.example and docs/CONFIG.md below the folder given, from the option
- * tables: "gendocs ." in the top folder brings the committed ones up to date, and
+ * Writes pgcarwash.ini.example, docs/CONFIG.md and docs/NOT_YET.md below the folder given, from the
+ * option tables: "gendocs ." in the top folder brings the committed ones up to date, and
  * tests/check_tables.sh compares. What is prose here is only what is not about one key.
  */
 
@@ -184,6 +184,44 @@ static void write_example(FILE *out)
 	}
 }
 
+/* ---- docs/NOT_YET.md ---- */
+
+static unsigned write_later(FILE *out, const struct option_table *table)
+{
+	unsigned found = 0;
+
+	for (size_t i = 0; i < table->count; i++) {
+		const struct option *option = &table->rows[i];
+		const struct choice *choice = option->choices;
+
+		if (option->flags & OPTION_NO_EFFECT)
+			found += fprintf(out, "* `[%s]` `%s`\n", table->section, option->name) > 0;
+		for (; choice && choice->text && !(option->flags & OPTION_NO_EFFECT); choice++)
+			if (choice->later)
+				found += fprintf(out, "* `[%s]` `%s = %s`: refused\n",
+						 table->section, option->name, choice->text) > 0;
+	}
+	return found;
+}
+
+static void write_not_yet(FILE *out)
+{
+	unsigned found;
+
+	fputs("# Known settings without effect\n"
+	      "\n"
+	      "Made from the option tables (`make docs`). These are accepted and do nothing yet, "
+	      "or "
+	      "are\nrefused where that is said:\n\n",
+	      out);
+	found = write_later(out, &option_global);
+	found += write_later(out, &option_database);
+	found += write_later(out, &option_user);
+	found += write_later(out, &option_peer);
+	if (!found)
+		fputs("None.\n", out);
+}
+
 int main(int count, char **arguments)
 {
 	FILE *out;
@@ -194,6 +232,9 @@ int main(int count, char **arguments)
 	}
 	out = create(arguments[1], "docs/CONFIG.md");
 	write_manual(out);
+	finish(out);
+	out = create(arguments[1], "docs/NOT_YET.md");
+	write_not_yet(out);
 	finish(out);
 	out = create(arguments[1], "pgcarwash.ini.example");
 	write_example(out);

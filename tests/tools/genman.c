@@ -101,14 +101,16 @@ static const char head[] =
 	".PP\n"
 	"Sections stand in any order and as often as you like. A line is\n"
 	".IR name = value ;\n"
-	"the value goes to the end of the line without the blanks around it. A comment begins with\n"
+	"the value goes to the end of the line without the blanks around it. A comment begins "
+	"with\n"
 	"; or # as the first character of its line. Where a setting is given twice, the last one\n"
 	"counts.\n"
 	".PP\n"
 	"A name has letters, digits and _ . * \\-; any other name stands in single quotes.\n"
 	".B %include\n"
 	".I FILE\n"
-	"reads another file at this place. Whole numbers are decimal, or octal with a leading 0, or\n"
+	"reads another file at this place. Whole numbers are decimal, or octal with a leading 0, "
+	"or\n"
 	"hexadecimal with 0x. Times are seconds and may have a fraction. Switches are 0 or 1.\n"
 	".PP\n"
 	"Unknown sections and settings and values that do not fit are mistakes. All of them are\n"
@@ -148,11 +150,12 @@ static void write_page(FILE *out)
 	fprintf(out, ".TH PGCARWASH 5 \"\" \"%s\" \"File formats\"\n", PRODUCT);
 	fputs(head, out);
 	write_global(out);
-	write_table(out, "section [databases]",
-		    "`name = key=value ...` makes a database that clients can ask for. The entry `*` "
-		    "stands for all names that have no entry of their own. A value with blanks "
-		    "stands in single quotes, where two of them mean one.",
-		    &option_database);
+	write_table(
+		out, "section [databases]",
+		"`name = key=value ...` makes a database that clients can ask for. The entry `*` "
+		"stands for all names that have no entry of their own. A value with blanks "
+		"stands in single quotes, where two of them mean one.",
+		&option_database);
 	write_table(out, "section [users]",
 		    "`name = key=value ...` gives limits to one user, who is known from elsewhere. "
 		    "Pools of a database with a forced user go by the forced user's entry; limits "

@@ -131,12 +131,12 @@ class Client:
                 raise Crossed(f"application_name is reported as {value!r}, not {self.name!r}")
         return found
 
-    async def reply(self, pattern, status="I"):
-        """The messages up to ReadyForQuery, whose types must be exactly these."""
+    async def reply(self, *patterns, status="I"):
+        """The messages up to ReadyForQuery, whose types must be exactly one of these."""
         answers = await self.until("Z")
         kinds = wireclient.kinds(answers)
-        if kinds != pattern:
-            raise Crossed(f"expected {pattern}, got {kinds}: {answers[:8]}")
+        if kinds not in patterns:
+            raise Crossed(f"expected {' or '.join(patterns)}, got {kinds}: {answers[:8]}")
         if status and answers[-1].status() != status:
             raise Crossed(f"transaction status {answers[-1].status()}, not {status}")
         return answers

@@ -238,24 +238,24 @@ async def transaction(client, token):
     count = client.chance.randint(1, 4)
     client.promise(token, count)
     client.send(query("begin"))
-    await client.reply("CZ", "T")
+    await client.reply("CZ", status="T")
     for n in range(count):
         if client.chance.random() < 0.5:
             client.send(query(f"insert into crossing_rows values ('{token}')"))
-            await client.reply("CZ", "T")
+            await client.reply("CZ", status="T")
         else:
             client.send(parse("", "insert into crossing_rows values ($1)"),
                         bind("", "", [token]), execute(), sync())
-            await client.reply("12CZ", "T")
+            await client.reply("12CZ", status="T")
         client.send(query(f"select count(*) || '{token}' from crossing_rows"
                           f" where token = '{token}'"))
-        client.rows(await client.reply("TDCZ", "T"), f"{n + 1}{token}")
+        client.rows(await client.reply("TDCZ", status="T"), f"{n + 1}{token}")
         if client.chance.random() < 0.3:
             await asyncio.sleep(client.chance.random() * 0.003)
     end = client.chance.choice(("commit", "commit", "rollback", "error"))
     if end == "error":
         client.send(query("select 1/0"))
-        client.failed(await client.reply("EZ", "E"), "22012")
+        client.failed(await client.reply("EZ", status="E"), "22012")
         client.send(query("commit"))
     else:
         client.send(query(end))
@@ -336,14 +336,15 @@ async def canceled(client, token):
     ended = asyncio.Event()
     tries = asyncio.create_task(_insist(client, ended))
     try:
-        client.failed(await client.reply("TEZ"), "57014")
+        # Without T when the cancel finds the query before it has begun, or still in a queue.
+        client.failed(await client.reply("TEZ", "EZ"), "57014")
     finally:
         ended.set()
         await tries
 
 
 async def _insist(client, ended):
-    """Again and again: a cancel that comes while the query waits for a server does nothing."""
+    """Again and again: a cancel that comes before the query has begun may do nothing."""
     while not ended.is_set():
         await asyncio.sleep(client.chance.random() * 0.1)
         if not ended.is_set():
@@ -385,10 +386,10 @@ async def vanished(client, token):
     elif scene == 1:
         client.promise(token, 0)
         client.send(query("begin"))
-        await client.reply("CZ", "T")
+        await client.reply("CZ", status="T")
         client.send(query(f"insert into crossing_rows values ('{token}')"))
         if client.chance.random() < 0.5:
-            await client.reply("CZ", "T")
+            await client.reply("CZ", status="T")
         client.settle(token, 0)
     elif scene == 2:
         client.promise(token, 0)

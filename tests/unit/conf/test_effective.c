@@ -113,3 +113,16 @@ TEST(the_name_on_the_server)
 	CHECK_TEXT_EQ(effective_dbname(&l.database, "asked"), "real");
 	settings_unref(l.settings);
 }
+
+TEST(sockets_are_read_at_least_once)
+{
+	struct levels l;
+
+	REQUIRE(levels_init(&l));
+	CHECK_INT_EQ(effective_turn_reads(l.settings), 5);
+	l.settings->sbuf_loopcnt = 1;
+	CHECK_INT_EQ(effective_turn_reads(l.settings), 1);
+	l.settings->sbuf_loopcnt = 0;
+	CHECK(effective_turn_reads(l.settings) >= 100);
+	settings_unref(l.settings);
+}

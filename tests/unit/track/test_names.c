@@ -37,7 +37,7 @@ TEST(a_name_is_taken_and_put_back)
 	REQUIRE(binding != NULL);
 	names_take(&names, binding);
 	CHECK(names_find(&names, a) == NULL && names.on_server == 0);
-	names_put_back(&names, binding);
+	CHECK_INT_EQ(names_put_back(&names, binding), OK);
 	CHECK(names_find(&names, a) == binding && names.on_server == 1);
 	names_release(&names);
 }
@@ -52,7 +52,7 @@ TEST(a_name_in_use_again_is_not_put_back)
 	REQUIRE(old != NULL);
 	names_take(&names, old);
 	new = names_add(&names, a, NULL, 2);
-	names_put_back(&names, old);
+	CHECK_INT_EQ(names_put_back(&names, old), OK);
 	CHECK(names_find(&names, a) == new &&names.all.len == 1 && names.on_server == 1);
 	names_release(&names);
 }
@@ -101,7 +101,8 @@ TEST(without_memory_a_name_is_not_given)
 		CHECK_UINT_EQ(names.all.len, binding ? 1 : 0);
 		if (binding != NULL) {
 			names_take(&names, binding);
-			names_put_back(&names, binding);
+			if (names_put_back(&names, binding) != OK)
+				CHECK(mem_fault_hit());
 		}
 		CHECK_UINT_EQ(names.on_server, names.all.len);
 		names_release(&names);
