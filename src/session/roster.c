@@ -92,12 +92,8 @@ void roster_free(struct roster *roster)
 	buffer_release(&roster->scratch);
 	welcome_memo_clear(&roster->memo);
 	settings_unref(roster->settings);
-<<<<<<< HEAD
 	tls_context_unref(roster->tls);
-	mem_free(roster);
-=======
 	mem_free_secret(roster, sizeof(*roster));
->>>>>>> faults
 }
 
 void roster_reload(struct roster *roster, const struct settings *settings)
