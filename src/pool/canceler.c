@@ -172,12 +172,9 @@ static void send_key(struct cancel *cancel)
 	log_line(LEVEL_DEBUG, server_prefix(server), "sent cancel request");
 }
 
-static void on_ssl_answer(struct cancel *cancel)
+static void go_on_securing(struct cancel *cancel, enum secure_answer answer, enum ending why)
 {
-	struct server *server = cancel->server;
-	enum ending    why = END_NONE;
-
-	switch (secure_take_answer(server->pool->pools, cancel->stream, server->host, &why)) {
+	switch (answer) {
 	case SECURE_WAIT:
 	case SECURE_SHAKING: return;
 	case SECURE_PLAIN:
@@ -186,8 +183,16 @@ static void on_ssl_answer(struct cancel *cancel)
 		return;
 	case SECURE_BROKEN: break;
 	}
-	log_line(LEVEL_WARNING, server_prefix(server), "cancel: %s", ending_row(why)->text);
+	log_line(LEVEL_WARNING, server_prefix(cancel->server), "cancel: %s", ending_row(why)->text);
 	settle(cancel, END_CONNECT_FAILED);
+}
+
+static void on_ssl_answer(struct cancel *cancel)
+{
+	enum ending        why = END_NONE;
+	enum secure_answer answer = secure_take_answer(cancel->server, cancel->stream, &why);
+
+	go_on_securing(cancel, answer, why);
 }
 
 static void on_input(void *ctx)
@@ -267,14 +272,9 @@ static void on_dialled(void *ctx, int fd, enum ending why, const char *detail)
 		settle(cancel, END_CONNECT_FAILED);
 		return;
 	}
-	cancel->asks_tls = secure_is_wanted(pools, cancel->stream);
-	if (!cancel->asks_tls) {
-		send_key(cancel);
-		return;
-	}
+	cancel->asks_tls = true;
 	timer_arm_in(&cancel->timer, cancel_timeout(pools));
-	if (secure_ask(cancel->stream) != OK)
-		settle(cancel, END_CONNECT_FAILED);
+	go_on_securing(cancel, secure_begin(server, cancel->stream), END_NO_MEMORY);
 }
 
 static enum result dial_server(struct cancel *cancel)

@@ -137,20 +137,16 @@ void pool_login_failed(struct pool *pool, enum ending why, struct slice error);
 
 /* ---- server_secure.c ---- */
 
-/* True when a connection is to begin with secure_ask. */
-bool secure_is_wanted(const struct pools *pools, const struct stream *stream);
-/* Asks for TLS; secure_take_answer when something comes. */
-enum result secure_ask(struct stream *stream) MUST_USE;
-
 enum secure_answer {
-	SECURE_WAIT,    /* nothing came yet */
+	SECURE_WAIT,    /* the server was asked: secure_take_answer when something comes */
 	SECURE_PLAIN,   /* go on without TLS */
 	SECURE_SHAKING, /* the stream's on_secured or on_end follows */
-	SECURE_BROKEN,  /* *why tells */
+	SECURE_BROKEN,  /* *why tells; from secure_begin: no memory */
 };
-/* host: as it was dialled. */
-enum secure_answer secure_take_answer(const struct pools *pools, struct stream *stream,
-                                      const char *host, enum ending *why) MUST_USE;
+/* The first thing on a connection to server: its own, or one that cancels what it does. */
+enum secure_answer secure_begin(const struct server *server, struct stream *stream) MUST_USE;
+enum secure_answer secure_take_answer(const struct server *server, struct stream *stream,
+                                      enum ending *why) MUST_USE;
 /* What it means that a connection ended before its login was done; the log is told of TLS. */
 enum ending secure_judge_end(const struct server *server, const struct stream *stream, int error);
 

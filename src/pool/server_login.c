@@ -90,6 +90,18 @@ static void send_startup(struct server *server)
 	send_out(server, &out);
 }
 
+static void go_on_securing(struct server *server, enum secure_answer answer, enum ending why)
+{
+	switch (answer) {
+	case SECURE_WAIT:
+	case SECURE_SHAKING: return;
+	case SECURE_BROKEN: fail(server, why); return;
+	case SECURE_PLAIN: break;
+	}
+	server->login->asks_tls = false;
+	send_startup(server);
+}
+
 static void derive_on(struct loop_task *task);
 
 void server_login_start(struct server *server)
@@ -108,25 +120,16 @@ void server_login_start(struct server *server)
 	server->login = login;
 	if (timeout.us > 0)
 		timer_arm(&server->timer, moment_after(server->born, timeout));
-	login->asks_tls = secure_is_wanted(pools, server->stream);
-	if (!login->asks_tls)
-		send_startup(server);
-	else if (secure_ask(server->stream) != OK)
-		fail(server, END_NO_MEMORY);
+	login->asks_tls = true;
+	go_on_securing(server, secure_begin(server, server->stream), END_NO_MEMORY);
 }
 
 static void on_ssl_answer(struct server *server)
 {
-	enum ending why = END_NONE;
+	enum ending        why = END_NONE;
+	enum secure_answer answer = secure_take_answer(server, server->stream, &why);
 
-	switch (secure_take_answer(server->pool->pools, server->stream, server->host, &why)) {
-	case SECURE_WAIT:
-	case SECURE_SHAKING: return;
-	case SECURE_BROKEN: fail(server, why); return;
-	case SECURE_PLAIN: break;
-	}
-	server->login->asks_tls = false;
-	send_startup(server);
+	go_on_securing(server, answer, why);
 }
 
 void server_login_secured(struct server *server)

@@ -11,13 +11,13 @@
 #include "pool_internal.h"
 #include "wire/startup.h"
 
-bool secure_is_wanted(const struct pools *pools, const struct stream *stream)
+static bool is_wanted(const struct pools *pools, const struct stream *stream)
 {
 	return pools->tls && tls_context_mode(pools->tls) != TLS_MODE_DISABLE &&
 	       !address_is_unix(stream_peer(stream));
 }
 
-enum result secure_ask(struct stream *stream)
+static enum result ask(struct stream *stream)
 {
 	struct buffer out = BUFFER_EMPTY;
 	enum result   result;
@@ -28,15 +28,30 @@ enum result secure_ask(struct stream *stream)
 	return result;
 }
 
+enum secure_answer secure_begin(const struct server *server, struct stream *stream)
+{
+	const struct pools     *pools = server->pool->pools;
+	struct stream_tls_start start = {
+		.context = pools->tls, .host = server->host, .needs_protocol = true
+	};
+
+	if (!is_wanted(pools, stream))
+		return SECURE_PLAIN;
+	if (server->pool->database->entry->sslnegotiation == SSL_NEGOTIATION_DIRECT)
+		return stream_start_tls(stream, &start) == OK ? SECURE_SHAKING : SECURE_BROKEN;
+	return ask(stream) == OK ? SECURE_WAIT : SECURE_BROKEN;
+}
+
 static bool tls_is_required(const struct pools *pools)
 {
 	return pools->tls && tls_context_mode(pools->tls) >= TLS_MODE_REQUIRE;
 }
 
-enum secure_answer secure_take_answer(const struct pools *pools, struct stream *stream,
-                                      const char *host, enum ending *why)
+enum secure_answer secure_take_answer(const struct server *server, struct stream *stream,
+                                      enum ending *why)
 {
-	struct stream_tls_start start = { .context = pools->tls, .host = host };
+	const struct pools     *pools = server->pool->pools;
+	struct stream_tls_start start = { .context = pools->tls, .host = server->host };
 	struct slice            input = stream_input(stream);
 	char                    answer;
 
@@ -55,7 +70,7 @@ enum secure_answer secure_take_answer(const struct pools *pools, struct stream *
 		return tls_is_required(pools) ? SECURE_BROKEN : SECURE_PLAIN;
 	/* A reload may have come between the question and the answer. */
 	*why = END_CONNECT_STRING_CHANGED;
-	if (!secure_is_wanted(pools, stream))
+	if (!is_wanted(pools, stream))
 		return SECURE_BROKEN;
 	*why = END_NO_MEMORY;
 	return stream_start_tls(stream, &start) == OK ? SECURE_SHAKING : SECURE_BROKEN;

@@ -140,6 +140,25 @@ def test_our_certificate(pooler, secure_pg, authority):
     assert "certificate" in failure_of(lambda: p.wire("third"))
 
 
+@pytest.mark.parametrize("alpn", [["postgresql"], ["http/1.1"], None], ids=str)
+def test_direct(pooler, authority, alpn):
+    """Without asking first; both sides must mean PostgreSQL."""
+    def serve(one):
+        secure = tls.accept_tls(one, authority.server, alpn, direct=True)
+        tls.take_packet(secure)
+        tls.welcome(secure)
+
+    with tls.FakeServer(serve) as fake:
+        p = pooler(databases=entry(fake, sslnegotiation="direct"), server_tls_sslmode="verify-full",
+                   server_tls_ca_file=authority.crt())
+        if alpn == ["postgresql"]:
+            with p.wire() as client:
+                assert client.value("select 1") == "fake"
+        else:
+            assert failure_of(p.wire) == "TLS startup failed"
+            assert "no protocol was agreed on (ALPN)" in p.log() or "alert" in p.log()
+
+
 # ---- passwords --------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("user", PASSWORDS)

@@ -210,10 +210,11 @@ def take_message(one):
     return kind.decode(), take_packet(one)
 
 
-def accept_tls(one, certificate, alpn=None):
+def accept_tls(one, certificate, alpn=None, direct=False):
     """Answers SSLRequest and shakes hands; the encrypted socket."""
-    assert take_packet(one) == SSL_REQUEST[4:], "no SSLRequest"
-    one.sendall(b"S")
+    if not direct:
+        assert take_packet(one) == SSL_REQUEST[4:], "no SSLRequest"
+        one.sendall(b"S")
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.load_cert_chain(certificate["crt"], certificate["key"])
     if alpn:
