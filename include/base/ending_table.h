@@ -21,6 +21,14 @@ ENDING(PASSWORD_FAILED, "FATAL", "08P01", "auth_failed", "password authenticatio
 ENDING(SASL_FAILED, "FATAL", "08P01", "auth_failed", "SASL authentication failed")
 ENDING(SASL_MECHANISM, "FATAL", "08P01", "auth_failed",
        "client selected an invalid SASL authentication mechanism")
+ENDING(CERTIFICATE_FAILED, "FATAL", "08P01", "auth_failed", "certificate authentication failed")
+ENDING(PEER_FAILED, "FATAL", "08P01", "auth_failed", "unix socket login rejected")
+ENDING(LOGIN_REJECTED, "FATAL", "08P01", "auth_failed", "login rejected")
+ENDING(NO_AUTH_METHOD, "FATAL", "08P01", "auth_failed", "no authentication method is found")
+ENDING(NO_LDAP, "FATAL", "08P01", "auth_failed", "ldap is not supported by this build")
+ENDING(NO_PAM, "FATAL", "08P01", "auth_failed", "pam is not supported by this build")
+ENDING(AUTH_DATABASE_DISABLED, "FATAL", "08P01", "auth_database_disabled",
+       "authentication database is disabled")
 ENDING(EMPTY_PASSWORD, "FATAL", "08P01", "auth_failed", "empty password returned by client")
 ENDING(PASSWORD_TOO_EARLY, "FATAL", "08P01", "protocol",
        "client password pkt before startup packet")

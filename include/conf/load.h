@@ -8,7 +8,7 @@
 
 /*
  * From files to a snapshot, all or nothing: read, draft, check. Reads path, what it includes,
- * and auth_file.
+ * auth_file, and while auth_type is hba the rules and maps for it.
  *
  * previous: NULL at the start, else what is in force now (borrowed). On a reload, keys that
  * have no default and are not in the file keep their present value, and keys that need a
@@ -22,7 +22,7 @@
 const struct settings *settings_load(const char *path, const struct settings *previous,
 				     struct complaints *complaints) MUST_USE;
 
-/* The same from a text at hand: %include is refused, auth_file not read. For tests. */
+/* The same from a text at hand: %include is refused, no other file is read. For tests. */
 const struct settings *settings_load_text(const char *name, struct slice text,
 					  const struct settings *previous,
 					  struct complaints *complaints) MUST_USE;

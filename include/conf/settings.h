@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "conf/choice.h"
 #include "conf/database_settings.h"
+#include "conf/text_file.h"
 #include "conf/user_settings.h"
 
 /*
@@ -108,6 +109,10 @@ struct settings {
 
 	/* auth_file as it was when this was loaded; a secret. len 0: none or unreadable */
 	struct slice auth_file_text;
+	/* auth_hba_file, the files it names with @, auth_ident_file: read while auth_type is hba */
+	struct slice auth_hba_text, auth_ident_text; /* data NULL: none or unreadable */
+	const struct text_file *auth_hba_includes;
+	size_t auth_hba_include_count;
 
 	struct settings_private *private; /* memory, count, sources: conf's own */
 };

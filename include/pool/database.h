@@ -14,6 +14,7 @@
  */
 
 struct database;
+struct secret; /* auth/secret.h */
 
 const char *database_name(const struct database *database);
 /* Its entry in the current settings; changes on reload. */
@@ -30,5 +31,21 @@ unsigned database_clients(const struct database *database);
 void     database_count_client(struct database *database, int change);
 /* Counters of all its pools, freed ones included. */
 void     database_counters(const struct database *database, struct pool_counters *sum);
+
+/*
+ * What auth_query said of a user of this database (both copied): for logins to its servers. A new
+ * secret for an old one lets a pool whose logins failed try again at once. BROKEN without memory.
+ */
+enum result database_learn_secret(struct database *database, struct slice user,
+                                  struct slice secret) MUST_USE;
+void database_forget_secret(struct database *database, struct slice user);
+/* NULL when none was learned. Borrowed until the user's is learned or forgotten anew. */
+const struct secret *database_learned_secret(const struct database *database, struct slice user);
+/*
+ * A learned secret whose kind an unknown name can imitate: the same for the same name while it is
+ * there, and each kind as often as it was learned. NULL when there is none. Borrowed likewise.
+ */
+const struct secret *database_learned_example(const struct database *database,
+                                              struct slice name);
 
 #endif

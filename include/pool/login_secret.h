@@ -8,15 +8,15 @@ struct pool;
 
 /*
  * What a pool logs in to its servers with: the password of the database's entry for its forced
- * user, else the user's secret in auth_file, and beside it the keys of a client that logged in
- * by SCRAM (pass-through).
+ * user, else the user's secret in auth_file, else the one auth_query gave, and beside it the keys
+ * of a client that logged in by SCRAM (pass-through).
  */
 struct login_secret {
 	struct secret            secret; /* kind NONE: there is none */
 	const struct scram_keys *keys;   /* or NULL */
 };
 
-/* Borrowed until the next reload or pool_learn_keys. */
+/* Borrowed until the next reload or pool_learn_keys, database_learn_secret. */
 void pool_login_secret(const struct pool *pool, struct login_secret *found);
 
 #endif

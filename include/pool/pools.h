@@ -71,6 +71,8 @@ struct pool     *pools_next_pool(const struct pools *pools, const struct pool *a
  * made on first use. NULL without memory.
  */
 struct pool *pools_find(struct pools *pools, struct database *database, struct slice user);
+/* The pool of exactly this user, even where the entry forces another (for auth_query). */
+struct pool *pools_find_as(struct pools *pools, struct database *database, struct slice user);
 /* Servers now open for this server user, over all pools. */
 unsigned pools_user_servers(const struct pools *pools, struct slice user);
 

@@ -34,6 +34,7 @@ struct backend {
 	uint64_t unnamed_number;       /* of the debt that made it so */
 	uint64_t last_end;	  /* number of the newest debt of a client's that ends a batch */
 	uint64_t last_close;	  /* number of the newest Close of ours */
+	uint64_t ended_close;	  /* and of the newest in a batch that has ended */
 	const struct varset *has; /* settings it has */
 	const struct varset *reported; /* those of them it has told, as it spells them */
 	struct conversation *lent_to;  /* whose asynchronous messages these are; NULL = nobody */

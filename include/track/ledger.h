@@ -60,11 +60,11 @@ struct debt {
 	 * or refuses it. All owned: references, a binding, error messages.
 	 */
 	struct statement *prepared; /* PARSE: put into the server's set; CLOSE: taken out of it */
-	uint64_t copy_number;	    /* CLOSE: the number of the Parse that made what it took out */
-	struct statement *unnamed;  /* what the creditor's unnamed statement was before */
-	struct binding *binding;    /* the name it took from the creditor (Close, DEALLOCATE) */
-	struct statement *uses;	    /* BIND, DESCRIBE: the shared statement it relies on */
-	uint64_t used_name;	    /* with it: binding.request of the name the creditor used */
+	uint64_t copy_number; /* CLOSE: number of the Parse that made the copy taken out; 0: none */
+	struct statement *unnamed; /* what the creditor's unnamed statement was before */
+	struct binding *binding;   /* the name it took from the creditor (Close, DEALLOCATE) */
+	struct statement *uses;	   /* BIND, DESCRIBE: the shared statement it relies on */
+	uint64_t used_name;	   /* with it: binding.request of the name the creditor used */
 	const struct varset *had; /* QUERY of ours that sets settings: what the server had before */
 	const struct varset *wants; /* with it: what it is to have */
 	struct buffer *instead;	    /* REPLACE: the messages the creditor gets for the error */

@@ -20,7 +20,7 @@ struct binding {
 	struct statement *statement; /* a reference; NULL: on the server, under this very name */
 	uint32_t generation;	     /* of the statement's result type that the client knows */
 	uint64_t request;	     /* of the debt whose Parse gave the name */
-	bool described; /* the client was told its result type, or will be */
+	bool described;		     /* the client was told its result type, or will be */
 	uint32_t name_len;
 	char name[];
 };
@@ -44,8 +44,6 @@ struct binding *names_add(struct names *names, struct slice name, struct stateme
 			  uint64_t request) MUST_USE;
 /* The one given by this request, or NULL. Walks all. */
 struct binding *names_find_request(const struct names *names, uint64_t request);
-/* True when the client knows statement's result type by any name of it. */
-bool names_describe(const struct names *names, const struct statement *statement);
 /* What names stand for statement is as new as it: the client knows of its change now. */
 void names_renew(struct names *names, const struct statement *statement);
 /* Takes binding out of the table without freeing it: the caller's now. */

@@ -18,7 +18,8 @@ static const struct command commands[] = {
 	  "has a warning.",
 	  control_set },
 	{ "RELOAD", "", LEVEL_STEER,
-	  "Reads the configuration and auth_file again and opens the log file anew. All or "
+	  "Reads the configuration, auth_file and the rules of auth_hba_file again and opens the "
+	  "log file anew. All or "
 	  "nothing: with a mistake in a file nothing changes, and the log says what is wrong.",
 	  control_reload },
 	{ "PAUSE", "[db]", LEVEL_STEER,

@@ -41,7 +41,11 @@ void check_errors(const struct settings *settings, struct complaints *complaints
 
 static void check_auth(const struct settings *settings, struct complaints *complaints)
 {
-	if (settings->auth_type != AUTH_TYPE_ANY && (!settings->auth_file || !*settings->auth_file))
+	if (settings->auth_type == AUTH_TYPE_HBA && !*settings->auth_hba_file)
+		WARN_ABOUT(settings, complaints, "auth_type",
+			   "no auth_hba_file: no rule fits, so nobody can log in");
+	if (settings->auth_type != AUTH_TYPE_ANY && !settings->auth_user &&
+	    (!settings->auth_file || !*settings->auth_file))
 		WARN_ABOUT(settings, complaints, "auth_type",
 			   "no auth_file: nobody is known, so nobody can log in");
 }

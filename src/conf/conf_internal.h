@@ -88,6 +88,18 @@ enum result file_read(const char *path, size_t max, struct buffer *out) MUST_USE
 /* buffer_release for what may hold secrets. */
 void buffer_release_secret(struct buffer *buffer);
 
+/* ---- rule_files.c ---- */
+
+/*
+ * Reads auth_hba_file, what it names with @, and auth_ident_file into settings, if auth_type is
+ * hba. One that cannot be read is a warning; the text of previous (may be NULL) then stays. BROKEN
+ * without memory.
+ */
+enum result rule_files_read(struct settings *settings, const struct settings *previous,
+			    struct complaints *complaints) MUST_USE;
+/* Copies those texts. */
+enum result rule_files_copy(struct settings *to, const struct settings *from) MUST_USE;
+
 /* ---- ini.c: files to assignments ---- */
 
 struct ini_place {

@@ -145,7 +145,8 @@ static const struct settings *load(struct load_input input, const struct setting
 	}
 	if ((previous && inherit(settings, previous, complaints) != OK) ||
 	    default_conffile(settings, input.path) != OK ||
-	    (!input.text.data && read_auth_file(settings, complaints) != OK)) {
+	    (!input.text.data && (read_auth_file(settings, complaints) != OK ||
+				  rule_files_read(settings, previous, complaints) != OK))) {
 		complain_memory(complaints, input.path);
 		settings_unref(settings);
 		return NULL;
@@ -173,6 +174,17 @@ const struct settings *settings_load_text(const char *name, struct slice text,
 	return load((struct load_input){ name, text }, previous, complaints);
 }
 
+/* Which rules there are depends on it. */
+static bool decides_rules(const struct option *option)
+{
+	static const char *const names[] = { "auth_type", "auth_hba_file", "auth_ident_file" };
+
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		if (strcmp(option->name, names[i]) == 0)
+			return true;
+	return false;
+}
+
 const struct settings *settings_with(const struct settings *old, struct slice key,
 				     struct slice value, struct complaints *complaints)
 {
@@ -198,6 +210,9 @@ const struct settings *settings_with(const struct settings *old, struct slice ke
 	draft_set_global(settings, option, value, nowhere, complaints);
 	if (strcmp(option->name, "auth_file") == 0 && !complaints_has_errors(complaints) &&
 	    read_auth_file(settings, complaints) != OK)
+		complain_memory(complaints, NULL);
+	if (decides_rules(option) && !complaints_has_errors(complaints) &&
+	    rule_files_read(settings, old, complaints) != OK)
 		complain_memory(complaints, NULL);
 	check_errors(settings, complaints);
 	if (!complaints_has_errors(complaints))

@@ -42,29 +42,33 @@ static const struct option rows[] = {
 	"pg_stat_activity shows where a query came from: `NAME - ADDRESS:PORT`. A long name "
 	"is cut "
 	"so that the whole fits into PostgreSQL's 63 bytes." },
-{ TEXT(auth_dbname), LIVE_LATER, .group = GROUP_AUTH,
+{ TEXT(auth_dbname), LIVE, .group = GROUP_AUTH,
   .help = "The database entry in which auth_query runs. Without it, the database the client "
 	"asked for. The console's own database is not possible." },
 { PATH(auth_file), LIVE, .group = GROUP_AUTH,
   .help = "File of users and their secrets, one a line: \"name\" \"secret\". A secret is a plain "
 	"password, md5 and 32 hexadecimal digits, or a SCRAM-SHA-256 verifier as PostgreSQL "
 	"stores it. Read again at every reload." },
-{ PATH(auth_hba_file), LIVE_LATER, .standard = "", .group = GROUP_AUTH,
-  .help = "Rules in the form of pg_hba.conf, used when auth_type is hba." },
-{ PATH(auth_ident_file), LIVE_LATER, .group = GROUP_AUTH,
+{ PATH(auth_hba_file), LIVE, .standard = "", .group = GROUP_AUTH,
+  .help = "Rules in the form of pg_hba.conf, used when auth_type is hba. The first that fits a "
+	"login says how it is proved; without one, nobody gets in. A line with a mistake is "
+	"logged and skipped. Read again at every reload." },
+{ PATH(auth_ident_file), LIVE, .group = GROUP_AUTH,
   .help = "Maps from certificate or operating system names to database users, used by rules "
 	"of auth_hba_file that name a map." },
 { TEXT(auth_ldap_options), LIVE_LATER, .group = GROUP_AUTH,
   .help = "LDAP options as PostgreSQL writes them in pg_hba.conf, used when auth_type is ldap." },
-{ TEXT(auth_query), LIVE_LATER, .standard = auth_query_standard, .group = GROUP_AUTH,
-  .help = "Query that finds the secret of a user who is not in auth_file. It takes the name as $1 "
-	"and returns two columns, name and secret. A secret of NULL never matches." },
+{ TEXT(auth_query), LIVE, .standard = auth_query_standard, .group = GROUP_AUTH,
+  .help = "Query that finds the secret of a user who is not in auth_file, or has an empty secret "
+	"there, run by auth_user at each login of his. It takes the name as $1 and returns two "
+	"columns, name and secret. A secret of NULL never matches." },
 { ENUM(auth_type, enum auth_type, choice_auth_type), LIVE, .standard = "md5", .group = GROUP_AUTH,
   .help = "How clients prove who they are. any: no check and no name, for databases with a forced "
 	"user. trust: no check, but the user must be known. plain: the password in clear text. "
 	"md5: a challenge, or SCRAM where the stored secret is a SCRAM verifier. scram-sha-256: "
-	"SCRAM only." },
-{ TEXT(auth_user), LIVE_LATER, .group = GROUP_AUTH,
+	"SCRAM only. cert: a certificate of the client's with its name. hba: as the rules in "
+	"auth_hba_file say." },
+{ TEXT(auth_user), LIVE, .group = GROUP_AUTH,
   .help = "The user who runs auth_query. Without it, only users in auth_file can log in." },
 { TIME(autodb_idle_timeout), LIVE, .standard = "3600", .group = GROUP_POOLS,
   .help = "A database made from the * entry is forgotten after being unused this long. 0 "

@@ -187,7 +187,7 @@ static enum result copy_rest(struct settings *copy, const struct settings *old)
 			return BROKEN;
 		copy->auth_file_text.len = old->auth_file_text.len;
 	}
-	return OK;
+	return rule_files_copy(copy, old);
 }
 
 struct settings *settings_copy(const struct settings *old)

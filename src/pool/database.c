@@ -28,6 +28,7 @@ struct database *database_new(struct pools *pools, struct slice name,
 	database->entry = entry;
 	database->is_auto = is_auto;
 	map_init(&database->users, pools->names.seed);
+	map_init(&database->learned, pools->names.seed);
 	list_init(&database->pool_list);
 	list_append(&pools->databases, &database->node);
 	return database;
@@ -45,6 +46,7 @@ void database_free(struct database *database)
 		list_remove(&pools->databases, &database->node);
 	}
 	map_release(&database->users);
+	database_release_learned(database);
 	settings_unref(database->settings);
 	mem_free(database->name);
 	mem_free(database);

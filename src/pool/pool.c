@@ -196,6 +196,8 @@ void pool_login_secret(const struct pool *pool, struct login_secret *found)
 		return;
 	}
 	stored = pools_user_secret(pool->pools, slice_of(pool->user));
+	if (!stored || stored->kind == SECRET_NONE)
+		stored = database_learned_secret(pool->database, slice_of(pool->user));
 	if (stored)
 		found->secret = *stored;
 }

@@ -48,6 +48,7 @@ struct database {
 	const struct settings        *settings; /* a reference; owns entry */
 	const struct database_settings *entry;
 	struct map                    users; /* server user -> struct pool */
+	struct map                    learned; /* user -> struct learned_secret, see learned.c */
 	struct list                   pool_list;
 	struct pool_counters          counters; /* of pools freed */
 	unsigned                      clients;
@@ -162,6 +163,11 @@ enum result pools_read_users(struct pools *pools, const struct settings *setting
 void pools_set_limits(struct pools *pools);
 /* Makes the databases of the settings that are not there yet. */
 enum result pools_make_named(struct pools *pools) MUST_USE;
+
+/* ---- learned.c ---- */
+
+/* Wipes and forgets all. */
+void database_release_learned(struct database *database);
 
 /* ---- database.c ---- */
 

@@ -168,15 +168,19 @@ struct database *pools_database(struct pools *pools, struct slice name)
 	return database;
 }
 
-struct pool *pools_find(struct pools *pools, struct database *database, struct slice user)
+struct pool *pools_find_as(struct pools *pools, struct database *database, struct slice user)
 {
-	struct pool *pool;
+	struct pool *pool = map_get(&database->users, user);
 
 	(void)pools;
+	return pool ? pool : pool_new(database, user);
+}
+
+struct pool *pools_find(struct pools *pools, struct database *database, struct slice user)
+{
 	if (database->entry->user)
 		user = slice_of(database->entry->user);
-	pool = map_get(&database->users, user);
-	return pool ? pool : pool_new(database, user);
+	return pools_find_as(pools, database, user);
 }
 
 static struct list_node *walk(const struct list *list, const struct list_node *after)

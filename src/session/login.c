@@ -1,5 +1,6 @@
 /*
- * Login: the packets before the first message, the checks in PgBouncer's order, authentication.
+ * Login: the packets before the first message, the checks in PgBouncer's order, authentication (how
+ * and against what it is, admission.c says).
  * An unknown database or a disabled one is only told to a client that proved who it is. What
  * follows after the proof is in welcome.c.
  */
@@ -9,11 +10,11 @@
 #include <unistd.h>
 
 #include "auth/challenge.h"
-#include "auth/users.h"
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "conf/effective.h"
+#include "lookup.h"
 #include "net/stream_tls.h"
 #include "pool/database.h"
 #include "pool/pools.h"
@@ -32,6 +33,7 @@ void login_free(struct session *session)
 
 	if (login == NULL)
 		return;
+	lookup_cancel(login->lookup);
 	challenge_free(login->challenge);
 	buffer_release(&login->params);
 	buffer_release(&login->unknown);
@@ -99,39 +101,22 @@ void login_work(struct session *session)
 		read_on(session);
 }
 
-static enum auth_method method_of(enum auth_type type)
-{
-	switch (type) {
-	case AUTH_TYPE_ANY: return AUTH_ANY;
-	case AUTH_TYPE_TRUST: return AUTH_TRUST;
-	case AUTH_TYPE_PLAIN: return AUTH_PLAIN;
-	case AUTH_TYPE_SCRAM_SHA_256: return AUTH_SCRAM;
-	default: return AUTH_MD5;
-	}
-}
-
-static void begin_challenge(struct session *session)
+void login_challenge(struct session *session, enum auth_method method, const struct secret *secret,
+                     const struct secret *example)
 {
 	struct roster         *roster = session->roster;
-	const struct settings *settings = roster->settings;
-	struct slice           user = slice_of(session->user);
 	uint8_t                random[CHALLENGE_RANDOM_LEN], end_point[STREAM_END_POINT_MAX];
 	struct challenge_setup setup = {
-		.method = method_of(settings->auth_type),
-		.user = user,
-		.secret = pools_user_secret(roster->pools, user),
-		.iterations = (uint32_t)settings->scram_iterations,
+		.method = method,
+		.user = slice_of(session->user),
+		.secret = secret,
+		.example = example,
+		.iterations = (uint32_t)roster->settings->scram_iterations,
 		.mock_key = roster->mock_key,
 		.random = random,
 		.keyring = pools_keyring(roster->pools),
 	};
 
-	/*
-	 * Who asks for a database that is not there is asked for a password like anybody, and who
-	 * knows it is told: the rest are not to learn which databases there are.
-	 */
-	if (setup.secret == NULL)
-		setup.example = users_example(pools_users(roster->pools), roster->mock_key, user);
 	random_bytes(random, sizeof(random));
 	setup.channel.data = (struct slice){ (const char *)end_point,
 		                             stream_tls_end_point(session->stream, end_point) };
@@ -156,6 +141,11 @@ static const struct service *find_service(const struct roster *roster, const cha
 		}
 	}
 	return NULL;
+}
+
+bool roster_has_service(const struct roster *roster, const char *dbname)
+{
+	return find_service(roster, dbname) != NULL;
 }
 
 static bool is_own_user(const struct session *session)
@@ -281,7 +271,7 @@ static void on_startup_message(struct session *session, const struct startup_fra
 	if (session->login->skip_authentication)
 		welcome_begin(session);
 	else
-		begin_challenge(session);
+		admission_begin(session);
 }
 
 static void on_cancel_request(struct session *session, const struct startup_frame *frame)

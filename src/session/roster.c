@@ -78,6 +78,7 @@ struct roster *roster_new(const struct roster_options *options)
 	buffer_init(&roster->scratch);
 	random_bytes(roster->mock_key, sizeof(roster->mock_key));
 	take_mock_key(roster);
+	admission_read(roster);
 	roster->changed.run = run_changed;
 	return roster;
 }
@@ -91,6 +92,7 @@ void roster_free(struct roster *roster)
 	map_release(&roster->users);
 	buffer_release(&roster->scratch);
 	welcome_memo_clear(&roster->memo);
+	admission_release(roster);
 	settings_unref(roster->settings);
 	tls_context_unref(roster->tls);
 	mem_free_secret(roster, sizeof(*roster));
@@ -101,6 +103,8 @@ void roster_reload(struct roster *roster, const struct settings *settings)
 	const struct settings *old = roster->settings;
 
 	take_settings(roster, settings);
+	if (admission_differs(old, settings))
+		admission_read(roster);
 	settings_unref(old);
 	take_mock_key(roster);
 	LIST_EACH(&roster->sessions, node)

@@ -1,6 +1,7 @@
 #ifndef SESSION_INTERNAL_H
 #define SESSION_INTERNAL_H
 
+#include "auth/challenge.h"
 #include "auth/scram.h"
 #include "base/list.h"
 #include "base/map.h"
@@ -17,11 +18,26 @@
 /* What the modules of the session layer share: the two structs, and who calls whom. */
 
 struct cancel;
-struct challenge;
+struct hba;
+struct ident;
+struct lookup;
 struct service;
+
+/* How a client shows who it is. */
+enum login_proof {
+	PROOF_ANY,
+	PROOF_TRUST,
+	PROOF_PLAIN,
+	PROOF_MD5,
+	PROOF_SCRAM,
+	PROOF_PEER,
+	PROOF_CERTIFICATE,
+};
 
 /* What is only needed until the client is in. */
 struct login {
+	enum login_proof  proof;
+	struct lookup    *lookup;  /* of its secret, while under way */
 	struct challenge *challenge;
 	struct buffer     params;  /* settings the client asked for: name NUL value NUL ... */
 	struct buffer     unknown; /* _pq_ options: name NUL ... */
@@ -116,6 +132,8 @@ struct roster {
 	struct moment           work_turn; /* when work_left was filled */
 	uint32_t                work_left; /* password work left for this turn */
 	uint8_t                 mock_key[SCRAM_KEY_LEN];
+	struct hba             *hba;   /* with auth_type hba; NULL: no rules */
+	struct ident           *ident; /* the maps for them */
 	struct loop_task        changed;
 	void (*on_change)(void *ctx);
 	void *on_change_ctx;
@@ -140,8 +158,21 @@ void session_find_timeouts(struct session *session);
 /* login.c: everything up to the first ReadyForQuery. */
 extern const struct stream_events login_events;
 void login_free(struct session *session);
+/* Has the client prove itself by method; secret NULL: there is no such user. */
+void login_challenge(struct session *session, enum auth_method method, const struct secret *secret,
+                     const struct secret *example);
+/* Whether a database of this name is answered by ourselves. */
+bool roster_has_service(const struct roster *roster, const char *dbname);
 /* A turn's share of password work. */
 void login_work(struct session *session);
+
+/* admission.c: how a client has to prove who it is, and against which secret. */
+void admission_begin(struct session *session);
+/* Whether the tables of rules and maps have to be made anew. */
+bool admission_differs(const struct settings *before, const struct settings *after);
+/* Makes the tables of rules and maps of the settings in force. */
+void admission_read(struct roster *roster);
+void admission_release(struct roster *roster);
 
 /* secure.c */
 void secure_on_ssl_request(struct session *session, const struct startup_frame *frame);

@@ -160,6 +160,22 @@ static enum result write_sync(struct backend *backend, struct buffer *out)
 	return written(backend, out);
 }
 
+bool backend_needs_marker(const struct backend *backend)
+{
+	const struct debt *head = ledger_head(&backend->ledger);
+
+	if (backend->copy_syncs == 0 && backend->stray_syncs == 0)
+		return false;
+	for (unsigned i = 0; i < backend->ledger.len; i++) {
+		const struct debt *debt = ledger_at(&backend->ledger, i);
+		bool is_copy = debt == head && (backend->copy_syncs > 0 || debt->answered);
+
+		if (!is_copy && debt->kind != DEBT_SYNC && !debt_is_ours(debt))
+			return false;
+	}
+	return true;
+}
+
 enum result backend_write_marker(struct backend *backend, struct buffer *out)
 {
 	if (owe_silently(backend, DEBT_CLOSE) == NULL)
@@ -193,11 +209,11 @@ static void end_copy(struct backend *backend, struct buffer *out)
 
 static enum result end_batch(struct backend *backend, struct buffer *out)
 {
-	bool unsure = backend->copy_syncs > 0 || backend->stray_syncs > 0;
+	bool needs_marker = backend_needs_marker(backend);
 
 	if (write_sync(backend, out) != OK)
 		return BROKEN;
-	return unsure ? backend_write_marker(backend, out) : OK;
+	return needs_marker ? backend_write_marker(backend, out) : OK;
 }
 
 enum result backend_write_recovery(struct backend *backend, struct buffer *out)

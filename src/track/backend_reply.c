@@ -126,10 +126,12 @@ static bool is_outdated_plan(const struct notice_view *view)
 	       slice_equal(view->routine, SLICE_LITERAL("RevalidateCachedQuery"));
 }
 
+/* The error that a request of ours was made to provoke. */
 static bool is_expected(const struct debt *head, const struct notice_view *view)
 {
-	return head->fate == FATE_REPLACE &&
-	       slice_equal(view->sqlstate, SLICE_LITERAL(FAILING_SQLSTATE));
+	const char *sqlstate = head->kind == DEBT_PARSE ? FAILING_SQLSTATE : "26000";
+
+	return head->fate == FATE_REPLACE && slice_equal(view->sqlstate, slice_of(sqlstate));
 }
 
 static enum mishap find_mishap(const struct debt *head, const struct notice_view *view)
@@ -164,23 +166,33 @@ static void note_mishap(struct backend *backend, enum mishap mishap, const struc
  * True when the creditor hears of the statement's new result type in this very batch: it prepares
  * it before the request at place, or describes it or a portal from there on.
  */
-static bool learns_of(const struct ledger *ledger, unsigned place,
-		      const struct statement *statement)
+static bool learns_of(const struct ledger *ledger, unsigned place)
 {
+	const struct debt *head = ledger_at(ledger, place);
+	const struct statement *statement = head->uses;
+	const struct names *names = &head->creditor->names;
+
 	for (unsigned i = 0; i < ledger->len; i++) {
 		const struct debt *debt = ledger_at(ledger, i);
-		const struct binding *binding;
+		const struct binding *binding = NULL;
 
 		if (i >= place && debt->kind == DEBT_DESCRIBE &&
 		    (debt->uses == NULL || debt->uses == statement))
 			return true;
-		if (i >= place || !debt->named || debt->creditor == NULL)
-			continue;
-		binding = names_find_request(&debt->creditor->names, debt->request);
+		if (i < place && debt->named)
+			binding = names_find_request(names, debt->request);
 		if (binding != NULL && binding->statement == statement)
 			return true;
 	}
 	return false;
+}
+
+/* The creditor was told the result type under the name it used. */
+static bool knows_type(const struct debt *debt)
+{
+	const struct binding *binding = names_find_request(&debt->creditor->names, debt->used_name);
+
+	return binding == NULL || binding->described;
 }
 
 /*
@@ -202,8 +214,7 @@ static bool may_retry(struct backend *backend, enum mishap mishap, unsigned plac
 		if (BIT(ledger_at(ledger, i)->kind) & ENDS)
 			return false;
 	}
-	return mishap != MISHAP_OUTDATED || learns_of(ledger, place, head->uses) ||
-	       !names_describe(&last->creditor->names, head->uses);
+	return mishap != MISHAP_OUTDATED || learns_of(ledger, place) || !knows_type(head);
 }
 
 static struct reply retry(struct backend *backend, enum mishap mishap, const struct debt *head)
@@ -307,35 +318,54 @@ static void on_tag(struct backend *backend, struct debt *head, const struct mess
 		names_drop_before(&head->creditor->names, head->request);
 }
 
+static bool has_sync(const struct ledger *ledger)
+{
+	for (unsigned i = 0; i < ledger->len; i++) {
+		if (ledger_at(ledger, i)->kind == DEBT_SYNC)
+			return true;
+	}
+	return false;
+}
+
+/* How many of the debts behind the oldest are read by a COPY IN that it begins, up to its end. */
+static unsigned count_read_by_copy(const struct ledger *ledger, enum debt_kind *next)
+{
+	unsigned count = 0;
+
+	for (*next = DEBT_FLUSH; 1 + count < ledger->len; count++) {
+		*next = ledger_at(ledger, 1 + count)->kind;
+		if (*next != DEBT_SYNC && *next != DEBT_FLUSH)
+			break;
+	}
+	return count;
+}
+
 /*
  * CopyInResponse: Sync and Flush that are under way behind the request are read and ignored by
  * the server as part of the copy, up to its end (CopyGetData ignores them "for the convenience of
- * client libraries"; PostgreSQL docs, "COPY Operations"). Anything else would end the server's
- * connection; what it was not sent must not make a difference.
+ * client libraries"; PostgreSQL docs, "COPY Operations"). Any other request ends the server's
+ * connection, unless the COPY has failed before it is read, and so before all in front of it; one
+ * the server was not sent must not make a difference.
  */
 static enum result on_copy_in(struct backend *backend)
 {
 	struct ledger *ledger = &backend->ledger;
-	bool sync_left = false;
+	enum debt_kind next;
+	unsigned count = count_read_by_copy(ledger, &next);
 
-	backend->copy = COPY_IN;
-	while (ledger->len > 1 && backend->copy == COPY_IN) {
-		const struct debt *next = ledger_at(ledger, 1);
-
-		if (next->fate == FATE_OWN)
-			return BROKEN;
-		if (next->kind == DEBT_SYNC)
-			backend->copy_syncs++;
-		else if (next->kind == DEBT_COPY_END)
-			backend->copy = COPY_IN_ENDING;
-		else if (next->kind != DEBT_FLUSH)
-			break;
-		ledger_remove(ledger, 1);
+	backend->copy = COPY_IN_ENDING;
+	if (1 + count < ledger->len && next != DEBT_COPY_END)
+		return ledger_at(ledger, 1 + count)->fate == FATE_OWN ? BROKEN : OK;
+	if (next != DEBT_COPY_END)
+		backend->copy = COPY_IN;
+	else
+		ledger_remove(ledger, 1 + count);
+	for (; count > 0; count--) {
+		backend->copy_syncs += ledger_at(ledger, count)->kind == DEBT_SYNC;
+		ledger_remove(ledger, count);
 	}
-	for (unsigned i = 0; i < ledger->len; i++)
-		sync_left |= ledger_at(ledger, i)->kind == DEBT_SYNC;
 	/* The Sync that was to end the batch is gone; the client sends another after the copy. */
-	if (ledger_head(ledger)->kind == DEBT_EXECUTE && !sync_left)
+	if (ledger_head(ledger)->kind == DEBT_EXECUTE && !has_sync(ledger))
 		backend->batch_open = true;
 	return OK;
 }
@@ -395,8 +425,16 @@ static struct reply on_asynchronous(struct backend *backend, const struct messag
 		reply.creditor = NULL;
 	if (message->type == 'S' && on_parameter(backend, message, head, &reply) != OK)
 		return broken();
-	if (reply.creditor == NULL)
+	if (reply.creditor == NULL) {
 		reply.action = REPLY_SWALLOW;
+		return reply;
+	}
+	/* It may come from the request behind our own replies. */
+	backend_advance(backend);
+	if (backend->own.failed)
+		return broken();
+	reply.ahead = buffer_slice(&backend->own);
+	backend->told |= backend->own.len > 0;
 	return reply;
 }
 
@@ -404,18 +442,19 @@ static struct reply on_asynchronous(struct backend *backend, const struct messag
  * A ReadyForQuery that answers none of the debts: a Sync that was thought to have been read by a
  * COPY, which had failed before.
  */
-static bool is_stray_ready(const struct backend *backend, const struct message *message)
+static bool is_stray_ready(struct backend *backend, const struct message *message)
 {
-	const struct debt *head = ledger_head(&backend->ledger);
+	const struct debt *head;
+	unsigned place;
 
 	if (message->type != 'Z' || backend->stray_syncs == 0)
 		return false;
+	head = real_head(backend, &place);
 	return head == NULL || (BIT(head->kind) & ENDS) == 0 ||
 	       (head->kind != DEBT_SYNC && !head->answered);
 }
 
-static struct reply on_stray_ready(struct backend *backend, const struct message *message,
-				   size_t ahead)
+static struct reply on_stray_ready(struct backend *backend, const struct message *message)
 {
 	struct reply reply = { .action = REPLY_FORWARD, .creditor = backend->lent_to };
 
@@ -425,7 +464,7 @@ static struct reply on_stray_ready(struct backend *backend, const struct message
 	if (ledger_is_empty(&backend->ledger))
 		backend->skipping = backend->batch_open = false;
 	reply = on_ready(backend, reply, message, false);
-	return note_turn(backend, finish(backend, reply, ahead));
+	return note_turn(backend, finish(backend, reply, 0));
 }
 
 /* Replaces *set by the set with one more pair. */
@@ -506,11 +545,12 @@ static struct reply on_answer(struct backend *backend, const struct message *mes
 	struct debt *head;
 	size_t ahead;
 
+	/* What it answers came before all that is still owed. */
+	if (is_stray_ready(backend, message))
+		return on_stray_ready(backend, message);
 	backend_advance(backend);
 	release_held(backend);
 	ahead = backend->own.len;
-	if (is_stray_ready(backend, message))
-		return on_stray_ready(backend, message, ahead);
 	head = ledger_head(&backend->ledger);
 	if (rule == NULL || head == NULL || (rule->belongs & BIT(head->kind)) == 0 ||
 	    head->fate == FATE_REPLACE || !note_answer(backend, head, message))

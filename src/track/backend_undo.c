@@ -98,22 +98,44 @@ enum result backend_undo_drop(struct debt *debt)
 	return names_put_back(&debt->creditor->names, binding);
 }
 
-static void undo_copy(struct backend *backend, struct debt *debt)
+/* The first debt of a later batch that puts statement into the server's set or takes it out. */
+static struct debt *find_later(const struct batch *batch, const struct statement *statement)
 {
-	struct prepared_copy copy;
+	for (unsigned i = batch->end; i < batch->backend->ledger.len; i++) {
+		struct debt *debt = ledger_at(&batch->backend->ledger, i);
 
-	if (debt->prepared == NULL)
+		if (debt->prepared == statement)
+			return debt;
+	}
+	return NULL;
+}
+
+static void undo_parse(const struct batch *batch, const struct debt *debt)
+{
+	struct debt *later = find_later(batch, debt->prepared);
+
+	prepared_set_remove_made_by(batch->backend->prepared, debt->prepared, debt->number);
+	/* A later Close thinks that it took this copy out. */
+	if (later != NULL && later->copy_number == debt->number)
+		later->copy_number = 0;
+}
+
+static void undo_close(const struct batch *batch, const struct debt *debt)
+{
+	struct debt *later = find_later(batch, debt->prepared);
+	struct prepared_copy copy = { debt->generation, debt->copy_number };
+
+	if (copy.number == 0)
 		return;
-	if (debt->kind == DEBT_PARSE) {
-		prepared_set_remove_made_by(backend->prepared, debt->prepared, debt->number);
+	/* A later Close, for fear of that, will take it out after all. */
+	if (later != NULL) {
+		later->copy_number = copy.number;
+		later->generation = copy.generation;
 		return;
 	}
-	if (prepared_set_use(backend->prepared, debt->prepared, &copy))
-		return; /* a later batch has prepared it anew, closing it first */
-	copy = (struct prepared_copy){ debt->generation, debt->copy_number };
 	/* Without memory to note it the copy is taken for gone; preparing it closes it first. */
-	if (prepared_set_add(backend->prepared, debt->prepared, copy) != OK)
-		backend->prepared_unsure = true;
+	if (prepared_set_add(batch->backend->prepared, debt->prepared, copy) != OK)
+		batch->backend->prepared_unsure = true;
 }
 
 /*
@@ -148,7 +170,10 @@ static enum result undo(const struct batch *batch, struct debt *debt, bool faile
 {
 	struct backend *backend = batch->backend;
 
-	undo_copy(backend, debt);
+	if (debt->prepared != NULL && debt->kind == DEBT_PARSE)
+		undo_parse(batch, debt);
+	else if (debt->prepared != NULL)
+		undo_close(batch, debt);
 	if (debt->sets_unnamed && backend->unnamed_number == debt->number)
 		backend_set_unnamed(backend, NULL, debt->number);
 	if (debt->swaps_unnamed && debt->creditor != NULL)

@@ -164,7 +164,7 @@ static bool has_open_name(const struct conversation *conversation, const struct 
 		       is_open(conversation, backend, conversation->unnamed_request);
 	binding = names_find(&conversation->names, name);
 	return is_open(conversation, backend,
-		       binding ? binding->request : conversation->last_close);
+		       binding ? binding->request : conversation->ended_close);
 }
 
 bool conversation_must_wait(const struct conversation *conversation, const struct backend *backend,

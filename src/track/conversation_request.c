@@ -117,13 +117,15 @@ static void note_end(struct conversation *conversation, struct backend *backend,
 		     const struct debt *debt)
 {
 	conversation->last_end = debt->request;
+	conversation->ended_close = conversation->last_close;
 	backend->last_end = debt->number;
+	backend->ended_close = backend->last_close;
 	backend->batch_open = false;
 }
 
 static struct step on_sync(struct conversation *conversation, struct backend *backend)
 {
-	bool unsure = backend->copy_syncs > 0 || backend->stray_syncs > 0;
+	bool needs_marker = backend_needs_marker(backend);
 	struct debt *debt;
 
 	/*
@@ -137,7 +139,7 @@ static struct step on_sync(struct conversation *conversation, struct backend *ba
 		return step_end(END_NO_MEMORY);
 	note_end(conversation, backend, debt);
 	backend->skipping = false;
-	if (!unsure)
+	if (!needs_marker)
 		return step_forward();
 	writer_empty(&backend->before, 'S');
 	if (backend_write_marker(backend, &backend->before) != OK)
@@ -186,10 +188,9 @@ static struct step on_query(struct conversation *conversation, struct backend *b
 		backend_set_unnamed(backend, NULL, debt->number);
 	if (!conversation->tracks_statements)
 		return step_forward();
-	/* Behind a batch that may yet be undone, what is dropped may only come to light then. */
-	if (conversation->unnamed != NULL || conversation->unnamed_on_server ||
-	    conversation_is_ahead(conversation, backend))
-		conversation_swap_unnamed(conversation, debt, NULL);
+	/* Even if there is none: an earlier request that took it away may be undone, not this one.
+	 */
+	conversation_swap_unnamed(conversation, debt, NULL);
 	if (may_drop)
 		mark_may_drop(backend, debt);
 	return step_behind_ours(backend, step_forward());

@@ -69,18 +69,6 @@ struct binding *names_find_request(const struct names *names, uint64_t request)
 	return NULL;
 }
 
-bool names_describe(const struct names *names, const struct statement *statement)
-{
-	LIST_EACH(&names->all, node)
-	{
-		const struct binding *binding = CONTAINER_OF(node, struct binding, node);
-
-		if (binding->statement == statement && binding->described)
-			return true;
-	}
-	return false;
-}
-
 void names_renew(struct names *names, const struct statement *statement)
 {
 	LIST_EACH(&names->all, node)

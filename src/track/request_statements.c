@@ -69,13 +69,13 @@ static enum result write_close(struct conversation *conversation, struct backend
 
 	if (debt == NULL)
 		return BROKEN;
-	/* The set's reference may be the last but for this. */
 	query_write_target(&backend->before, 'C', 'S', statement_name(statement, name));
 	backend->last_close = debt->number;
+	/* The set's reference may be the last but for this. */
+	debt->prepared = statement_ref(statement);
 	if (find_copy(backend, statement, &found) != COPY_MISSING) {
 		debt->generation = found.generation;
 		debt->copy_number = found.number;
-		debt->prepared = statement_ref(statement);
 		prepared_set_remove(backend->prepared, statement);
 	}
 	return OK;
@@ -99,7 +99,7 @@ static bool needs_close(struct backend *backend, struct statement *statement)
 {
 	struct prepared_copy found;
 
-	return backend->prepared_unsure || backend_is_open(backend, backend->last_close) ||
+	return backend->prepared_unsure || backend_is_open(backend, backend->ended_close) ||
 	       find_copy(backend, statement, &found) != COPY_MISSING;
 }
 
@@ -149,40 +149,55 @@ static struct buffer *error_instead(const char *sqlstate, const struct buffer *t
 	return NULL;
 }
 
+/* A request that will fail; its error is replaced by the one with this text. NULL without memory.
+ */
+static struct debt *owe_failing(struct conversation *conversation, struct backend *backend,
+				enum debt_kind kind, const char *sqlstate,
+				const struct buffer *text)
+{
+	struct debt *debt = conversation_owe(conversation, backend, kind, FATE_REPLACE);
+
+	if (debt == NULL)
+		return NULL;
+	debt->instead = error_instead(sqlstate, text);
+	return debt->instead ? debt : NULL;
+}
+
 /*
  * Makes the server fail in the request's place and order: it is asked to prepare a text that
- * cannot be, and its error is replaced by the one with this text. In a failed transaction it says
- * that instead, as it would have to the client. NULL without memory.
+ * cannot be. In a failed transaction it says that instead, as it would have to the client.
  */
 static struct debt *write_failing(struct conversation *conversation, struct backend *backend,
 				  const char *sqlstate, const struct buffer *text)
 {
 	static const char signature[] = FAILING_TEXT "\0\0"; /* its NUL, no parameter types */
-	struct debt *debt = conversation_owe(conversation, backend, DEBT_PARSE, FATE_REPLACE);
 
-	if (debt == NULL)
-		return NULL;
-	debt->instead = error_instead(sqlstate, text);
-	if (debt->instead == NULL)
-		return NULL;
 	query_write_parse(&backend->before, SLICE_LITERAL(NO_STATEMENT),
 			  (struct slice){ signature, sizeof(signature) });
-	return debt;
+	return owe_failing(conversation, backend, DEBT_PARSE, sqlstate, text);
 }
 
 /* problem: what follows the name in PostgreSQL's message. */
-static struct debt *refuse_name(struct conversation *conversation, struct backend *backend,
-				struct slice name, const char *sqlstate, const char *problem)
+static struct buffer name_problem(struct slice name, const char *problem)
 {
 	struct buffer text = BUFFER_EMPTY;
-	struct debt *debt;
 
 	buffer_append_text(&text, "prepared statement \"");
 	buffer_append_slice(&text, name);
 	buffer_append_text(&text, "\" ");
 	buffer_append(&text, problem, strlen(problem) + 1);
-	debt = write_failing(conversation, backend, sqlstate, &text);
+	return text;
+}
+
+/* Fails in a failed transaction, too: the name is looked up first. */
+static struct debt *refuse_unknown(struct conversation *conversation, struct backend *backend,
+				   struct slice name)
+{
+	struct buffer text = name_problem(name, "does not exist");
+	struct debt *debt = owe_failing(conversation, backend, DEBT_DESCRIBE, "26000", &text);
+
 	buffer_release(&text);
+	query_write_target(&backend->before, 'D', 'S', SLICE_LITERAL(NO_STATEMENT));
 	return debt;
 }
 
@@ -226,11 +241,13 @@ static enum result try_text(struct conversation *conversation, struct backend *b
 static struct step refuse_duplicate(struct conversation *conversation, struct backend *backend,
 				    struct slice name, const struct message *message)
 {
-	if (try_text(conversation, backend, message) != OK ||
-	    refuse_name(conversation, backend, name, "42P05", "already exists") ==
-		    NULL)
-		return step_end(END_NO_MEMORY);
-	return step_behind_ours(backend, step_drop());
+	struct buffer text = name_problem(name, "already exists");
+	struct debt *debt = NULL;
+
+	if (try_text(conversation, backend, message) == OK)
+		debt = write_failing(conversation, backend, "42P05", &text);
+	buffer_release(&text);
+	return debt ? step_behind_ours(backend, step_drop()) : step_end(END_NO_MEMORY);
 }
 
 /* ---- Parse ---- */
@@ -365,6 +382,9 @@ static enum result bring_shared(struct conversation *conversation, struct backen
 	struct prepared_copy found;
 	struct debt *debt;
 
+	/* Who was never told of a type cannot be misled. */
+	if (!binding->described)
+		binding->generation = statement_generation(statement);
 	if (binding->generation != statement_generation(statement)) {
 		debt = refuse_outdated(conversation, backend, statement);
 		return debt ? OK : BROKEN;
@@ -384,7 +404,7 @@ static enum result bring_unknown(struct conversation *conversation, struct backe
 
 	if (!is_name_of_ours(name))
 		return OK;
-	debt = refuse_name(conversation, backend, name, "26000", "does not exist");
+	debt = refuse_unknown(conversation, backend, name);
 	return debt ? OK : BROKEN;
 }
 

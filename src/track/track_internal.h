@@ -23,6 +23,7 @@ struct conversation {
 	uint64_t requests;
 	uint64_t last_end;	  /* ended a batch: Sync, Query, FunctionCall */
 	uint64_t last_close;	  /* took a name away */
+	uint64_t ended_close;	  /* the same in a batch that has ended */
 	uint64_t unnamed_request; /* changed its unnamed statement */
 };
 
@@ -86,6 +87,11 @@ enum result backend_skip_batch(struct backend *backend) MUST_USE;
 enum result backend_take_back(struct backend *backend) MUST_USE;
 
 /*
+ * True when a Sync may have been read by a COPY that has failed, or answered, and nothing under
+ * way will tell which.
+ */
+bool backend_needs_marker(const struct backend *backend);
+/*
  * Appends a Close and a Sync of our own: a CloseComplete proves that all that was sent before it
  * is answered. BROKEN without memory.
  */
@@ -105,7 +111,7 @@ void write_error(struct buffer *out, const char *sqlstate, const char *message);
  * choice of names.
  */
 #define STATEMENT_PREFIX "pgcarwash_"
-/* A statement nobody has, and a text that always fails with this error. */
+/* A statement nobody has, and a text whose Parse always fails with this error. */
 #define NO_STATEMENT	 STATEMENT_PREFIX "none"
 #define FAILING_TEXT	 "SELECT pgcarwash_refuses_this"
 #define FAILING_SQLSTATE "42703" /* undefined_column */

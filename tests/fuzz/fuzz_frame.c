@@ -91,7 +91,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	CHECK(frame_skip_run(input, "Dd") == walk_run(input, "Dd"));
 	CHECK(frame_skip_run(input, "") == 0);
-	CHECK(frame_skip_run(input, "\xff" "PBDES") == walk_run(input, "\xff" "PBDES"));
+	CHECK(frame_skip_run(input, "\xff"
+				    "PBDES") == walk_run(input, "\xff"
+								"PBDES"));
 
 	result = next(input, side, limits, &message);
 	cut_everywhere(input, side, limits, result, &message);

@@ -174,7 +174,7 @@ static void fuzz_initial(struct slice body, struct buffer *out)
 }
 
 static void (*const readers[])(struct slice, struct buffer *) = {
-	fuzz_parse,  fuzz_bind,   fuzz_target,	fuzz_text,
+	fuzz_parse,  fuzz_bind,	  fuzz_target,	fuzz_text,
 	fuzz_notice, fuzz_result, fuzz_request, fuzz_initial,
 };
 

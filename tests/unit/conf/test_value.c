@@ -93,7 +93,7 @@ TEST(words)
 	round_trip(global("pool_mode"), "TRANSACTION", "transaction");
 	round_trip(global("pool_mode"), "trans", NULL);
 	round_trip(global("auth_type"), "scram-sha-256", "scram-sha-256");
-	round_trip(global("auth_type"), "hba", NULL);
+	round_trip(global("auth_type"), "ldap", NULL);
 	round_trip(global("syslog_facility"), "LOCAL3", "local3");
 	round_trip(global("syslog_facility"), "mail", NULL);
 	round_trip(global("client_tls_sslmode"), "verify-full", "verify-full");
@@ -130,7 +130,7 @@ TEST(a_refusal_says_what_is_allowed)
 		"1 to 65535; comments need a line of their own");
 	refusal(global("auth_type"), "pam",
 		"auth_type \"pam\" is not available yet: allowed is any, trust, plain, md5, "
-		"scram-sha-256");
+		"scram-sha-256, cert, hba");
 }
 
 TEST(values_compare_and_copy)

@@ -34,7 +34,7 @@ TEST(an_idle_client_has_nothing_to_cancel)
 
 TEST(the_next_query_is_not_sent_before_the_cancel_is_settled)
 {
-	STAGE(stage, .settings = "default_pool_size = 1");
+	STAGE(stage, .settings = "default_pool_size = 1\nquery_wait_notify = 0");
 
 	client_new(&stage, "a", ALICE "> Q(SLEEP)\n< E(ERROR 57014) Z(I)\n"
 	                              "> Q(SLEEP)\nmark second\n< E(ERROR 57014) Z(I)\n");

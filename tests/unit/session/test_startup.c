@@ -45,7 +45,7 @@ TEST(user_and_database)
 
 TEST(names_have_a_length)
 {
-	STAGE(stage, .databases = "* = :", .settings = "auth_type = any");
+	STAGE(stage, .databases = "* = user=alice :", .settings = "auth_type = any");
 	char name[200];
 
 	memset(name, 'n', sizeof(name));

@@ -31,8 +31,8 @@ static void named(struct talk *self)
 	SAYS(0, "1 2 C=SELECT 3 1 2 C=SELECT ZI");
 	SENDS(0, "P=bad Bb Ba Cs=b Pc=three S Bb S");
 	SAYS(0, "E=42601 ZI 3 1 2 ZI");
-	SENDS(0, "Pb=x Bpgcarwash_1 S");
-	SAYS(0, "E=42703 ZI");
+	SENDS(0, "Pb=x Bpgcarwash_9 S Bpgcarwash_9 S");
+	SAYS(0, "E=42703 ZI E=26000 ZI");
 	SENDS(0, "P+c=long P+=long H S");
 	SAYS(0, "1 1 ZI");
 }

@@ -120,12 +120,12 @@ TALK(flush_asks_for_own_replies)
 	GIVES_BACK(1);
 }
 
-TALK(notices_do_not_disturb_own_replies)
+TALK(notices_come_behind_own_replies)
 {
 	share_one(self);
 	SENDS(1, "Pb=one Bb S");
 	SAYS(0, "N 2 ZI");
-	AT_CLIENT(1, "N 1 2 ZI");
+	AT_CLIENT(1, "1 N 2 ZI");
 	GIVES_BACK(1);
 }
 
@@ -226,12 +226,23 @@ TALK(a_duplicate_name_is_refused_in_its_place)
 	SENDS(0, "Pa=one S");
 	SAYS(0, "1 ZI");
 	SENDS(0, "P=two Pa=three Ba E S");
-	AT_SERVER(0, "P#1=one S P=two P#none=SELECT.pgcarwash_refuses_this B#1 E S");
-	SAYS(0, "1 E=42703 ZI");
+	AT_SERVER(0, "P#1=one S P=two P#none=three Cs=#none "
+		     "P#none=SELECT.pgcarwash_refuses_this B#1 E S");
+	SAYS(0, "1 1 3 E=42703 ZI");
 	AT_CLIENT(0, "1 ZI 1 E=42P05(prepared statement \"a\" already exists) ZI");
 	SENDS(0, "Ba S");
 	AT_SERVER(0, "B#1 S");
 	SAYS(0, "2 ZI");
+	GIVES_BACK(0);
+}
+
+TALK(what_is_wrong_with_its_text_comes_first)
+{
+	SENDS(0, "Pa=one S");
+	SAYS(0, "1 ZI");
+	SENDS(0, "Pa=bad S");
+	SAYS(0, "E=42601 ZI");
+	AT_CLIENT(0, "1 ZI E=42601 ZI");
 	GIVES_BACK(0);
 }
 
@@ -258,7 +269,7 @@ TALK(a_provoked_error_that_does_not_come_is_broken)
 	SENDS(0, "Pa=one S");
 	SAYS(0, "1 ZI");
 	SENDS(0, "Pa=two S");
-	SAYS(0, "1");
+	SAYS(0, "1 3 1");
 	CHECK(self->broken);
 }
 
@@ -276,11 +287,11 @@ TALK(names_of_ours_reach_nobody)
 	self->show_messages = true;
 	share_one(self);
 	SENDS(1, "B#1 E S");
-	AT_SERVER(0, "P#none=SELECT.pgcarwash_refuses_this B#1 E S");
-	SAYS(0, "E=42703 ZI");
+	AT_SERVER(0, "Ds=#none B#1 E S");
+	SAYS(0, "E=26000 ZI");
 	AT_CLIENT(1, "E=26000(prepared statement \"pgcarwash_1\" does not exist) ZI");
 	SENDS(1, "Ds=#1 S");
-	SAYS(0, "E=42703 ZI");
+	SAYS(0, "E=26000 ZI");
 	SENDS(1, "Cs=#1 S");
 	SAYS(0, "ZI");
 	AT_CLIENT(1, "E=26000(prepared statement \"pgcarwash_1\" does not exist) ZI 3 ZI");
@@ -565,10 +576,10 @@ TALK(a_long_statement_stays_on_its_server)
 	AT_CLIENT(0, "1 2 C=SELECT ZI");
 	CHECK(conversation_is_pinned(self->clients[0]));
 	SENDS(0, "Pa=one S");
-	SAYS(0, "E=42703 ZI");
+	SAYS(0, "1 3 E=42703 ZI");
 	AT_CLIENT(0, "E=42P05 ZI");
 	SENDS(0, "Cs=a S");
-	AT_SERVER(0, "P#none=SELECT.pgcarwash_refuses_this S Cs=a S");
+	AT_SERVER(0, "P#none=one Cs=#none P#none=SELECT.pgcarwash_refuses_this S Cs=a S");
 	SAYS(0, "3 ZI");
 	GIVES_BACK(0);
 	/* What a client may have left under its own names is cleared away. */

@@ -3,19 +3,19 @@
 
 #define OUTDATED "E=0A000/RevalidateCachedQuery"
 
-/* Both clients have the statement; its table has changed since. */
+/* Both clients have described the statement; its table has changed since. */
 static void prepare(struct talk *self)
 {
-	SENDS(0, "Pa=one S");
-	SAYS(0, "1 ZI");
+	SENDS(0, "Pa=one Ds=a S");
+	SAYS(0, "1 t T ZI");
 	GIVES_BACK(0);
 	LEND(1, 0);
-	SENDS(1, "Pb=one S");
-	SAYS(0, "ZI");
+	SENDS(1, "Pb=one Ds=b S");
+	SAYS(0, "t T ZI");
 	GIVES_BACK(1);
-	AT_SERVER(0, "P#1=one S S");
-	AT_CLIENT(0, "1 ZI");
-	AT_CLIENT(1, "1 ZI");
+	AT_SERVER(0, "P#1=one Ds=#1 S Ds=#1 S");
+	AT_CLIENT(0, "1 t T ZI");
+	AT_CLIENT(1, "1 t T ZI");
 }
 
 TALK(an_old_client_gets_the_error_once)
@@ -138,6 +138,40 @@ TALK(settings_in_front_do_not_matter)
 	CHECK(self->retry);
 }
 
+/* It has prepared the statement, but knows of no type yet. */
+TALK(one_that_has_never_used_it_is_tried_again)
+{
+	prepare(self);
+	LEND(1, 0);
+	SENDS(1, "Pc=one S");
+	SAYS(0, "ZI");
+	SENDS(1, "Bc E S");
+	SAYS(0, OUTDATED);
+	CHECK(self->retry);
+	talk_replay(self, 1);
+	AT_SERVER(0, "S B#1 E S Cs=#1 P#1=one B#1 E S");
+	SAYS(0, "ZI 3 1 2 C=SELECT ZI");
+	AT_CLIENT(1, "1 ZI 2 C=SELECT ZI");
+	GIVES_BACK(1);
+}
+
+TALK(nor_does_it_matter_when_the_change_was_found)
+{
+	prepare(self);
+	LEND(1, 0);
+	SENDS(1, "Pc=one S");
+	SAYS(0, "ZI");
+	GIVES_BACK(1);
+	LEND(0, 0);
+	SENDS(0, "Ba E S");
+	SAYS(0, OUTDATED " ZI");
+	GIVES_BACK(0);
+	AT_SERVER(0, "S B#1 E S");
+	LEND(1, 0);
+	SENDS(1, "Bc E S");
+	AT_SERVER(0, "Cs=#1 P#1=one B#1 E S");
+}
+
 TALK(preparing_another_statement_teaches_nothing)
 {
 	prepare(self);
@@ -160,6 +194,8 @@ TALK(describing_another_statement_teaches_nothing)
 	LEND(0, 0);
 	SENDS(0, "Pz=two S");
 	SAYS(0, "1 ZI");
+	SENDS(0, "Ba E S");
+	SAYS(0, "2 C=SELECT ZI");
 	SENDS(0, "Ba E Ds=z S");
 	SAYS(0, OUTDATED " ZI");
 	CHECK(!self->retry);
