@@ -115,8 +115,10 @@ void server_error_text(struct slice body, char *text, size_t cap);
 
 /* ---- server_login.c ---- */
 
-/* The socket is connected: sends the start-up packet. */
+/* The socket is connected: asks for TLS, or sends the start-up packet. */
 void server_login_start(struct server *server);
+/* TLS is up. */
+void server_login_secured(struct server *server);
 void server_login_input(struct server *server);
 /* A ParameterStatus: part of the welcome. BROKEN: malformed or no memory. */
 enum result server_login_note(struct server *server, struct slice body);
