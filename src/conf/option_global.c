@@ -105,8 +105,8 @@ static const struct option rows[] = {
 	"all, or secure (1.2 and 1.3). A ! before a version takes it out." },
 { ENUM(client_tls_sslmode, enum tls_mode, choice_tls_mode), LIVE, .standard = "disable",
   .group = GROUP_CLIENT_TLS,
-  .help = "Whether clients may use TLS (allow, prefer), must use it on TCP (require), or must show a "
-	"certificate of client_tls_ca_file, too (verify-ca, verify-full). All but disable need a "
+  .help = "Whether clients may use TLS (allow, prefer), must use it on TCP (require), or must show "
+	"a certificate of client_tls_ca_file, too (verify-ca, verify-full). All but disable need a "
 	"key and a certificate. TLS settings and the files they name are read again by every "
 	"reload, which disconnects nobody." },
 { PATH(conffile), LIVE, .group = GROUP_PROCESS,

@@ -331,7 +331,8 @@ static void on_answer(struct session *session, const struct message *message)
 static bool is_at_work(const struct login *login)
 {
 	return login->lookup != NULL ||
-	       (login->challenge != NULL && challenge_state(login->challenge) == CHALLENGE_DERIVING);
+	       (login->challenge != NULL &&
+		challenge_state(login->challenge) == CHALLENGE_DERIVING);
 }
 
 static void prove(struct session *session)

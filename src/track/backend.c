@@ -207,10 +207,46 @@ static void end_copy(struct backend *backend, struct buffer *out)
 	backend->copy = COPY_IN_ENDING;
 }
 
+/*
+ * A Sync alone would commit what the batch has done so far, and PostgreSQL rolls it back when a
+ * client is lost before its Sync: so the server is made to fail first.
+ */
+static enum result spoil_batch(struct backend *backend, struct buffer *out)
+{
+	if (owe_silently(backend, DEBT_DESCRIBE) == NULL)
+		return BROKEN;
+	query_write_target(out, 'D', 'P', SLICE_LITERAL(NO_STATEMENT));
+	return OK;
+}
+
+/*
+ * What is asked already is answered first: it may yet turn into a COPY, in which any other
+ * message would cost the connection. The server answers when it is told to flush.
+ */
+static enum result flush_batch(struct backend *backend, struct buffer *out)
+{
+	const struct ledger *ledger = &backend->ledger;
+
+	if (ledger_at(ledger, ledger->len - 1)->kind == DEBT_FLUSH)
+		return written(backend, out);
+	if (owe_silently(backend, DEBT_FLUSH) == NULL)
+		return BROKEN;
+	writer_empty(out, 'H');
+	return written(backend, out);
+}
+
 static enum result end_batch(struct backend *backend, struct buffer *out)
 {
 	bool needs_marker = backend_needs_marker(backend);
+	bool runs = backend->batch_open && !backend->skipping && backend->copy == COPY_NONE;
 
+	/* Replies of our own have no one to go to any more. */
+	if (runs)
+		backend_advance(backend);
+	if (runs && !ledger_is_empty(&backend->ledger))
+		return flush_batch(backend, out);
+	if (runs && spoil_batch(backend, out) != OK)
+		return BROKEN;
 	if (write_sync(backend, out) != OK)
 		return BROKEN;
 	return needs_marker ? backend_write_marker(backend, out) : OK;
