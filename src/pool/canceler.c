@@ -23,6 +23,10 @@
 /* Longest wait for either step when cancel_wait_timeout is off. */
 #define CANCEL_SECONDS 10
 
+/* Pauses between the cancels of one request whose client left: the first, and the longest. */
+#define PAUSE_MS         250
+#define LONGEST_PAUSE_MS 1000
+
 struct cancel {
 	struct list_node node; /* in server->cancels, once over in server->cancels_over */
 	struct server   *server;
@@ -370,13 +374,13 @@ void canceler_forget(struct server *server, void *ctx)
 
 /* ---- for the server ---- */
 
-/* A request of the client that left is what the server is at. */
+/* A request of the client that left is what the server is at, and it is to be ended. */
 static bool is_at_clients_work(const struct server *server)
 {
 	const struct debt *head = ledger_head(&server->backend.ledger);
 
-	return server->state == SERVER_TESTED && server->work == WORK_CLEAN && head &&
-	       head->fate == FATE_FORWARD;
+	return server->state == SERVER_TESTED && server->work == WORK_CLEAN &&
+	       !server->finishing && head && head->fate == FATE_FORWARD;
 }
 
 static bool own_still_wanted(void *ctx)
@@ -384,19 +388,48 @@ static bool own_still_wanted(void *ctx)
 	return is_at_clients_work(ctx);
 }
 
+static void plan_next(struct server *server, struct moment now)
+{
+	int64_t longest = span_ms(LONGEST_PAUSE_MS).us;
+
+	server->cancel_due = moment_after(now, server->cancel_pause);
+	server->cancel_pause.us *= 2;
+	if (server->cancel_pause.us > longest)
+		server->cancel_pause.us = longest;
+}
+
 void canceler_cancel_own(struct server *server)
 {
-	uint64_t number;
+	struct moment now = loop_now(server->pool->pools->loop);
+	uint64_t      number;
 
 	if (!is_at_clients_work(server) || server->cancels.len)
 		return;
 	number = ledger_head(&server->backend.ledger)->number + 1;
-	if (server->cancelled == number)
+	if (server->cancelled != number) {
+		server->cancelled = number;
+		server->cancel_pause = span_ms(PAUSE_MS);
+	} else if (moment_is_never(server->cancel_due)) {
+		plan_next(server, now);
 		return;
-	server->cancelled = number;
+	} else if (!moment_reached(server->cancel_due, now)) {
+		return;
+	}
+	server->cancel_due = MOMENT_NEVER;
 	/* Without it the cleaning ends when the query does, or in time. */
-	if (canceler_start(server, own_still_wanted, NULL, server) != OK)
-		log_line(LEVEL_DEBUG, server_prefix(server), "cannot cancel");
+	if (canceler_start(server, own_still_wanted, NULL, server) == OK)
+		return;
+	log_line(LEVEL_DEBUG, server_prefix(server), "cannot cancel");
+	plan_next(server, now);
+}
+
+bool canceler_cancel_last(struct server *server)
+{
+	if (!is_at_clients_work(server))
+		return false;
+	server->cancel_due = loop_now(server->pool->pools->loop);
+	canceler_cancel_own(server);
+	return true;
 }
 
 void canceler_expire(struct server *server)

@@ -304,6 +304,7 @@ static void on_found(void *ctx, const struct lookup_answer *answer)
 		example = database_learned_example(session->database, slice_of(session->user));
 	secret = secret_of(answer->secret);
 	admit(session, answer->found ? &secret : NULL, example);
+	login_read_on(session);
 }
 
 static void look_up(struct session *session, const struct query_settings *settings)

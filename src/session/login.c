@@ -79,8 +79,6 @@ static void go_on(struct session *session)
 	}
 }
 
-static void read_on(struct session *session);
-
 void login_work(struct session *session)
 {
 	struct roster *roster = session->roster;
@@ -96,9 +94,7 @@ void login_work(struct session *session)
 	if (roster->work_left > 0)
 		challenge_work(session->login->challenge, &roster->work_left);
 	go_on(session);
-	/* What came meanwhile was left lying. */
-	if (!session_is_leaving(session))
-		read_on(session);
+	login_read_on(session);
 }
 
 void login_challenge(struct session *session, enum auth_method method, const struct secret *secret,
@@ -331,6 +327,13 @@ static void on_answer(struct session *session, const struct message *message)
 	go_on(session);
 }
 
+/* The proof takes time: the client's next answer is looked at when that is over. */
+static bool is_at_work(const struct login *login)
+{
+	return login->lookup != NULL ||
+	       (login->challenge != NULL && challenge_state(login->challenge) == CHALLENGE_DERIVING);
+}
+
 static void prove(struct session *session)
 {
 	const struct frame_limits limits = { MAX_ANSWER, MAX_ANSWER };
@@ -339,14 +342,14 @@ static void prove(struct session *session)
 	size_t                    need = 0;
 	enum result               result;
 
-	if (challenge == NULL || challenge_state(challenge) == CHALLENGE_PASSED)
-		return;
-	if (challenge_state(challenge) != CHALLENGE_ASKING) {
-		/* Its answer is looked at when there is time; more is not kept for a stranger. */
+	/* More than an answer is not kept for a stranger. */
+	if (is_at_work(session->login)) {
 		if (stream_input(session->stream).len > MAX_ANSWER)
 			session_end(session, END_BAD_PACKET, NULL);
 		return;
 	}
+	if (challenge == NULL || challenge_state(challenge) != CHALLENGE_ASKING)
+		return;
 	result = frame_next(stream_input(session->stream), SIDE_CLIENT, &limits, &message, &need);
 	if (result == AGAIN)
 		return;
@@ -356,12 +359,11 @@ static void prove(struct session *session)
 		on_answer(session, &message);
 }
 
-/* Reads what is at hand: a client may send packets without waiting for what we say to them. */
-static void read_on(struct session *session)
+void login_read_on(struct session *session)
 {
 	size_t left = SIZE_MAX;
 
-	while (session->login != NULL && session->cancel == NULL &&
+	while (!session_is_leaving(session) && session->login != NULL && session->cancel == NULL &&
 	       stream_input(session->stream).len < left) {
 		left = stream_input(session->stream).len;
 		if (session->state == SESSION_GREETING)
@@ -379,7 +381,7 @@ static void on_input(void *ctx)
 	if (session->cancel != NULL)
 		stream_consume(session->stream, stream_input(session->stream).len);
 	else
-		read_on(session);
+		login_read_on(session);
 }
 
 /* The welcome is short: it fills no stream. */

@@ -107,6 +107,7 @@ void roster_reload(struct roster *roster, const struct settings *settings)
 		admission_read(roster);
 	settings_unref(old);
 	take_mock_key(roster);
+	welcome_memo_clear(&roster->memo);
 	LIST_EACH(&roster->sessions, node)
 	{
 		struct session *session = CONTAINER_OF(node, struct session, node);

@@ -79,6 +79,7 @@ struct session {
 	/* the message under way from the client */
 	uint32_t request_left; /* bytes of its body still to come */
 	bool     request_drop; /* they are dropped, not sent */
+	char     request_type;
 
 	bool stalled;       /* the next message waits for a reply (conversation_must_wait) */
 	bool server_paused; /* the client is slow, its server is not read */
@@ -92,6 +93,7 @@ struct session {
 
 	struct moment connected;
 	struct moment idle_since;
+	struct moment hung_up; /* its end was seen, but what it asked before Terminate is to do */
 	struct moment query_began;
 	struct moment transaction_began;
 	struct moment ready_at; /* the last ReadyForQuery inside a transaction */
@@ -163,6 +165,11 @@ void login_challenge(struct session *session, enum auth_method method, const str
                      const struct secret *example);
 /* Whether a database of this name is answered by ourselves. */
 bool roster_has_service(const struct roster *roster, const char *dbname);
+/*
+ * Reads what is at hand: a client may send packets without waiting for what we say to them. To be
+ * called after whatever took its time, too.
+ */
+void login_read_on(struct session *session);
 /* A turn's share of password work. */
 void login_work(struct session *session);
 

@@ -24,16 +24,16 @@ static const struct scenario *const tables[] = {
 	scenarios_operator,
 };
 
-static bool     verbose;
+static bool verbose;
 static unsigned ended_rounds;
 
 struct round {
 	const struct scenario *scenario;
-	uint64_t               nth;
-	bool                   hit;
-	bool                   bad;
-	unsigned               ended;
-	struct stage           stage;
+	uint64_t nth;
+	bool hit;
+	bool bad;
+	unsigned ended;
+	struct stage stage;
 };
 
 static void complain(struct round *round, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -63,7 +63,7 @@ static void judge_client(struct round *round, const struct client *client)
 			       client->name, client->why, len, client->line);
 		if (!round->hit)
 			complain(round, "%s was %s at \"%.*s\"", client->name, client->why, len,
-			         client->line);
+				 client->line);
 		return;
 	case CLIENT_WRONG:
 		complain(round, "%s %s at \"%.*s\"", client->name, client->why, len, client->line);
@@ -79,10 +79,11 @@ static void judge(struct round *round)
 
 	round->ended = 0;
 	LIST_EACH(&round->stage.clients, node)
-		judge_client(round, CONTAINER_OF(node, struct client, node));
+	judge_client(round, CONTAINER_OF(node, struct client, node));
 	if (round->ended > allowed) {
 		complain(round, "one fault ended %u clients:", round->ended);
-		LIST_EACH(&round->stage.clients, node) {
+		LIST_EACH(&round->stage.clients, node)
+		{
 			const struct client *client = CONTAINER_OF(node, struct client, node);
 
 			if (client->state == CLIENT_ENDED)
@@ -98,18 +99,18 @@ static void judge(struct round *round)
 static void serve_newcomer(struct round *round)
 {
 	static const char script[] = "login user=alice database=db\n"
-	                             "> Q(SELECT me)\n"
-	                             "< T D(me) C(SELECT) Z(I)\n"
-	                             "> P(s|SELECT $1) B(|s|too) E(|0) S\n"
-	                             "< 1 2 D(too) C(SELECT) Z(I)\n";
-	struct client    *client;
+				     "> Q(SELECT me)\n"
+				     "< T D(me) C(SELECT) Z(I)\n"
+				     "> P(s|SELECT $1) B(|s|too) E(|0) S\n"
+				     "< 1 2 D(too) C(SELECT) Z(I)\n";
+	struct client *client;
 
 	LIST_EACH(&round->stage.clients, node)
-		client_free(CONTAINER_OF(node, struct client, node));
+	client_free(CONTAINER_OF(node, struct client, node));
 	client = client_new(&round->stage, "newcomer", script);
 	if (!stage_play(&round->stage))
 		complain(round, "the newcomer is stuck at \"%.*s\"",
-		         (int)strcspn(client->line, "\n"), client->line);
+			 (int)strcspn(client->line, "\n"), client->line);
 	else if (client->state != CLIENT_DONE)
 		complain(round, "the newcomer %s", client->why);
 }
@@ -166,13 +167,13 @@ static void run(struct round *round)
 	}
 	if (mem_blocks_in_use() != blocks)
 		complain(round, "%lld blocks are left behind",
-		         (long long)mem_blocks_in_use() - (long long)blocks);
+			 (long long)mem_blocks_in_use() - (long long)blocks);
 }
 
 static bool run_scenario(const struct scenario *scenario, uint64_t only)
 {
 	struct round round = { .scenario = scenario, .nth = only ? only : 1 };
-	unsigned     bad = 0;
+	unsigned bad = 0;
 
 	/* The first without faults: what is wrong then is not their fault. */
 	round.nth = 0;
@@ -203,7 +204,7 @@ int main(int count, char **arguments)
 {
 	unsigned passed = 0, failed = 0;
 	uint64_t only = 0;
-	bool     list = false;
+	bool list = false;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (count--, arguments++; count > 0 && arguments[0][0] == '-'; count--, arguments++) {

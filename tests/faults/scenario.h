@@ -11,15 +11,15 @@
 #define SCENARIO_CLIENTS 12
 
 struct scenario {
-	const char        *name;
+	const char *name;
 	struct stage_setup setup;
 	/* name, script, name, script, ..., NULL. The faults begin when a script says `arm`. */
-	const char        *clients[2 * SCENARIO_CLIENTS + 1];
+	const char *clients[2 * SCENARIO_CLIENTS + 1];
 	/*
 	 * How many clients one fault may end: the one whose memory it was; more only where they
 	 * share what was lost. 0 means 1.
 	 */
-	unsigned           victims;
+	unsigned victims;
 };
 
 /* Clients: name, script, name, script, ... */

@@ -5,7 +5,7 @@
 #include "pool/pools.h"
 #include "session/roster.h"
 
-#define ALICE "login user=alice database=db\n"
+#define ALICE  "login user=alice database=db\n"
 #define ASKS_1 "> Q(SELECT 1)\n< T D(1) C(SELECT) Z(I)\n"
 #define ASKS_2 "> P(s|SELECT 2) B(|s|) E(|0) C(S|s) S\n< 1 2 D(2) C(SELECT) 3 Z(I)\n"
 
@@ -72,8 +72,8 @@ static const struct {
 	const char *word;
 	void (*act)(struct stage *stage);
 } acts[] = {
-	{ "change", change },       { "drop", drop_database }, { "bring", bring_database },
-	{ "pause", pause_all },     { "resume", resume_all },  { "suspend", suspend },
+	{ "change", change },	    { "drop", drop_database },	{ "bring", bring_database },
+	{ "pause", pause_all },	    { "resume", resume_all },	{ "suspend", suspend },
 	{ "unsuspend", unsuspend }, { "reconnect", reconnect }, { "kill", kill_database },
 };
 
@@ -89,30 +89,39 @@ static void act(struct stage *stage, const char *word)
 #define OPERATED .act = act
 
 const struct scenario scenarios_operator[] = {
-	{ .name = "reload", SET_UP(OPERATED),
-	  PLAYED_BY("a", ALICE ASKS_1 "> Q(BEGIN)\n< C(BEGIN) Z(T)\nmark a\nawait o\n"
-	                       "> Q(STORE 1)\n< C(STORE) Z(T)\n> Q(RECALL)\n"
-	                       "< T D(1) C(RECALL) Z(T)\n> Q(COMMIT)\n< C(COMMIT) Z(I)\n" ASKS_2,
-	            "o", "await a\narm\ndo change\nmark o\n" ALICE ASKS_2) },
-	{ .name = "a database is removed", SET_UP(OPERATED),
+	{ .name = "reload",
+	  SET_UP(OPERATED),
+	  PLAYED_BY("a",
+		    ALICE ASKS_1 "> Q(BEGIN)\n< C(BEGIN) Z(T)\nmark a\nawait o\n"
+				 "> Q(STORE 1)\n< C(STORE) Z(T)\n> Q(RECALL)\n"
+				 "< T D(1) C(RECALL) Z(T)\n> Q(COMMIT)\n< C(COMMIT) Z(I)\n" ASKS_2,
+		    "o", "await a\narm\ndo change\nmark o\n" ALICE ASKS_2) },
+	{ .name = "a database is removed",
+	  SET_UP(OPERATED),
 	  PLAYED_BY("a", ALICE ASKS_1 "mark a\nawait o\n> Q(SELECT 1)\n< E(FATAL 08P01)\neof\n",
-	            "o", "await a\narm\ndo drop\nmark o\nwait 1000\ndo bring\n" ALICE ASKS_2) },
-	{ .name = "pause and resume", SET_UP(OPERATED, .settings = "default_pool_size = 1"),
-	  PLAYED_BY("a", ALICE "> Q(BEGIN)\n< C(BEGIN) Z(T)\nmark a\nawait o\n"
-	                       "> Q(COMMIT)\n< C(COMMIT) Z(I)\n" ASKS_1,
-	            "b", ALICE "await o\n" ASKS_2,
-	            "o", "await a\narm\ndo pause\nmark o\nwait 1000\ndo resume\n") },
-	{ .name = "suspend and resume", SET_UP(OPERATED),
-	  PLAYED_BY("a", ALICE "mark a\nawait o\n" ASKS_1,
-	            "b", "await o\n" ALICE ASKS_2,
-	            "o", "await a\narm\ndo suspend\nmark o\nwait 1000\ndo unsuspend\n") },
-	{ .name = "reconnect", SET_UP(OPERATED),
-	  PLAYED_BY("a", ALICE "> Q(BEGIN)\n< C(BEGIN) Z(T)\nmark a\nawait o\n"
-	                       "> Q(COMMIT)\n< C(COMMIT) Z(I)\n" ASKS_2,
-	            "o", ALICE "await a\narm\ndo reconnect\nmark o\n" ASKS_1) },
-	{ .name = "kill", SET_UP(OPERATED),
-	  PLAYED_BY("a", ALICE "> Q(BEGIN)\n< C(BEGIN) Z(T)\nmark a\nawait o\n"
-	                       "< E(FATAL 08P01)\neof\n",
-	            "o", "await a\narm\ndo kill\nmark o\nwait 100\ndo resume\n") },
+		    "o", "await a\narm\ndo drop\nmark o\nwait 1000\ndo bring\n" ALICE ASKS_2) },
+	{ .name = "pause and resume",
+	  SET_UP(OPERATED, .settings = "default_pool_size = 1"),
+	  PLAYED_BY("a",
+		    ALICE "> Q(BEGIN)\n< C(BEGIN) Z(T)\nmark a\nawait o\n"
+			  "> Q(COMMIT)\n< C(COMMIT) Z(I)\n" ASKS_1,
+		    "b", ALICE "await o\n" ASKS_2, "o",
+		    "await a\narm\ndo pause\nmark o\nwait 1000\ndo resume\n") },
+	{ .name = "suspend and resume",
+	  SET_UP(OPERATED),
+	  PLAYED_BY("a", ALICE "mark a\nawait o\n" ASKS_1, "b", "await o\n" ALICE ASKS_2, "o",
+		    "await a\narm\ndo suspend\nmark o\nwait 1000\ndo unsuspend\n") },
+	{ .name = "reconnect",
+	  SET_UP(OPERATED),
+	  PLAYED_BY("a",
+		    ALICE "> Q(BEGIN)\n< C(BEGIN) Z(T)\nmark a\nawait o\n"
+			  "> Q(COMMIT)\n< C(COMMIT) Z(I)\n" ASKS_2,
+		    "o", ALICE "await a\narm\ndo reconnect\nmark o\n" ASKS_1) },
+	{ .name = "kill",
+	  SET_UP(OPERATED),
+	  PLAYED_BY("a",
+		    ALICE "> Q(BEGIN)\n< C(BEGIN) Z(T)\nmark a\nawait o\n"
+			  "< E(FATAL 08P01)\neof\n",
+		    "o", "await a\narm\ndo kill\nmark o\nwait 100\ndo resume\n") },
 	{ .name = NULL },
 };

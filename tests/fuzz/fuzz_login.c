@@ -13,17 +13,14 @@
 #include "stage/stage.h"
 
 static const char *const methods[] = {
-	"auth_type = any",
-	"auth_type = trust",
-	"auth_type = plain",
-	"auth_type = md5",
-	"auth_type = scram-sha-256",
+	"auth_type = any", "auth_type = trust",		"auth_type = plain",
+	"auth_type = md5", "auth_type = scram-sha-256",
 };
 
 /* From here on a proof depends on what we said, which no stored input can know. */
 #define FIRST_SAFE_METHOD 3
 
-static struct stage           stage;
+static struct stage stage;
 static const struct settings *settings[COUNT_OF(methods)];
 
 /* ---- a console that listens and says nothing ---- */
@@ -59,7 +56,7 @@ static void on_gone(void *visit)
 	CHECK(visit != NULL);
 }
 
-static const char *const    names[] = { "console", NULL };
+static const char *const names[] = { "console", NULL };
 static const struct service service = {
 	.names = names,
 	.ctx = &stage,
@@ -82,7 +79,7 @@ static void clear_stage(void)
 
 static void set_stage(void)
 {
-	static const struct stage_setup setup = { .databases = "db = :\nother = : user=alice" };
+	static const struct stage_setup setup = { .databases = "db = : user=alice\nother = :" };
 
 	if (stage.loop)
 		return;
@@ -96,7 +93,7 @@ static void set_stage(void)
 static int come(void)
 {
 	struct address peer = { .unix_path.sun_family = AF_UNIX, .len = sizeof(sa_family_t) };
-	int            ends[2];
+	int ends[2];
 
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
 	roster_accept(stage.roster, ends[1], &peer);
@@ -113,9 +110,9 @@ static void hear(int fd)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	size_t   piece, n, method;
+	size_t piece, n, method;
 	unsigned servers;
-	int      fd;
+	int fd;
 
 	if (size < 2 || size > 100000)
 		return 0;

@@ -62,7 +62,7 @@ static void stop(struct client *client, enum client_state state, const char *for
 static void stop(struct client *client, enum client_state state, const char *format, ...)
 {
 	const char *rest = client->line;
-	va_list     args;
+	va_list args;
 
 	va_start(args, format);
 	vsnprintf(client->why, sizeof(client->why), format, args);
@@ -91,8 +91,8 @@ static void connect_to_roster(struct client *client)
 static bool receive(struct client *client)
 {
 	struct buffer *in = &client->in;
-	bool           any = false;
-	ssize_t        n;
+	bool any = false;
+	ssize_t n;
 
 	while (client->fd >= 0 && !client->held && !client->eof) {
 		n = recv(client->fd, buffer_reserve(in, READ_SIZE), READ_SIZE, 0);
@@ -127,8 +127,8 @@ static bool transmit(struct client *client)
 static bool next_message(struct client *client, struct message *message)
 {
 	const struct frame_limits limits = { 1 << 26, 1 << 26 };
-	size_t                    need;
-	enum result               result;
+	size_t need;
+	enum result result;
 
 	result = frame_next(buffer_slice(&client->in), SIDE_SERVER, &limits, message, &need);
 	if (result == BROKEN)
@@ -146,7 +146,7 @@ static void drop_message(struct client *client, const struct message *message)
 static void unexpected(struct client *client, const struct message *message, struct slice wanted)
 {
 	struct buffer got = BUFFER_EMPTY;
-	struct slice  text;
+	struct slice text;
 
 	client_render(&got, message->type, message->body);
 	text = buffer_slice(&got);
@@ -174,9 +174,9 @@ static struct slice wanted_at(const char *at)
 static bool expect(struct client *client)
 {
 	struct message message;
-	struct slice   wanted;
-	struct buffer  got = BUFFER_EMPTY;
-	bool           all;
+	struct slice wanted;
+	struct buffer got = BUFFER_EMPTY;
+	bool all;
 
 	for (;;) {
 		client->at += strspn(client->at, " ");
@@ -201,8 +201,8 @@ static bool expect(struct client *client)
 static bool be_welcomed(struct client *client)
 {
 	struct message message;
-	struct slice   name, value, key;
-	uint32_t       pid;
+	struct slice name, value, key;
+	uint32_t pid;
 
 	while (!client->ready && client->state == CLIENT_ACTING && next_message(client, &message)) {
 		switch (message.type) {
@@ -210,19 +210,17 @@ static bool be_welcomed(struct client *client)
 		case 'S':
 			if (result_read_parameter(message.body, &name, &value) == OK)
 				buffer_append_format(&client->told, "%.*s=%.*s\n", (int)name.len,
-				                     name.data, (int)value.len, value.data);
+						     name.data, (int)value.len, value.data);
 			break;
 		case 'K':
-			client->has_key = result_read_key(message.body, &pid, &key) == OK &&
-			                  key.len == 4;
+			client->has_key =
+				result_read_key(message.body, &pid, &key) == OK && key.len == 4;
 			memcpy(client->key, message.body.data, sizeof(client->key));
 			break;
 		case 'Z': client->ready = client->has_key; break;
 		case 'N':
 		case 'v': break;
-		default:
-			unexpected(client, &message, SLICE_LITERAL("a welcome"));
-			return false;
+		default: unexpected(client, &message, SLICE_LITERAL("a welcome")); return false;
 		}
 		drop_message(client, &message);
 	}
@@ -272,8 +270,8 @@ static bool was_told(struct client *client, const char *pair)
 static void begin_cancel(struct client *client, const char *name)
 {
 	struct client *target = stage_client(client->stage, name);
-	uint8_t        key[8] = { 0 };
-	uint32_t       pid;
+	uint8_t key[8] = { 0 };
+	uint32_t pid;
 
 	if (target && target->has_key)
 		memcpy(key, target->key, sizeof(key));
@@ -381,8 +379,8 @@ static bool play(struct client *client)
 static void look_at_end(struct client *client)
 {
 	struct message message;
-	bool           tells = is(client->line, "<") || is(client->line, "login") ||
-	             is(client->line, "start");
+	bool tells =
+		is(client->line, "<") || is(client->line, "login") || is(client->line, "start");
 
 	if (client->state != CLIENT_ACTING || !client->eof || !client->begun ||
 	    !(tells || is(client->line, "await asleep")))

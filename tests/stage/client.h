@@ -40,30 +40,30 @@ enum client_state {
 struct scram_client;
 
 struct client {
-	struct list_node     node; /* in stage->clients */
-	struct stage        *stage;
-	const char          *name;
-	const char          *line; /* of the script, that is to be played now */
-	const char          *at;   /* within a line of expectations */
-	enum client_state    state;
-	char                 why[300]; /* ENDED, WRONG */
-	char                 sqlstate[6]; /* ENDED by an error */
-	int                  fd;       /* -1: not connected */
-	int                  new_fd;   /* the other end, to be accepted at the next turn; or -1 */
-	const char          *act;      /* a word of the test to be done at the next turn */
-	bool                 arm;
-	bool                 begun;  /* the line's first half is done */
-	bool                 held, eof, ready, has_key;
-	uint8_t              key[8];
-	struct buffer        in, out, told; /* told: "name=value\n" of the welcome */
+	struct list_node node; /* in stage->clients */
+	struct stage *stage;
+	const char *name;
+	const char *line; /* of the script, that is to be played now */
+	const char *at;	  /* within a line of expectations */
+	enum client_state state;
+	char why[300];	  /* ENDED, WRONG */
+	char sqlstate[6]; /* ENDED by an error */
+	int fd;		  /* -1: not connected */
+	int new_fd;	  /* the other end, to be accepted at the next turn; or -1 */
+	const char *act;  /* a word of the test to be done at the next turn */
+	bool arm;
+	bool begun; /* the line's first half is done */
+	bool held, eof, ready, has_key;
+	uint8_t key[8];
+	struct buffer in, out, told; /* told: "name=value\n" of the welcome */
 	struct scram_client *scram;
-	char                 user[64];
-	int64_t              until; /* of wait */
+	char user[64];
+	int64_t until; /* of wait */
 };
 
 /* In the order of making they act; script is borrowed. */
 struct client *client_new(struct stage *stage, const char *name, const char *script);
-void           client_free(struct client *client);
+void client_free(struct client *client);
 /* Does all it can; true when anything happened. */
 bool client_step(struct client *client);
 

@@ -78,8 +78,8 @@ bool client_write(struct buffer *out, const char **at)
 {
 	struct slice argument[MAX_ARGUMENTS] = { { "", 0 }, { "", 0 }, { "", 0 }, { "", 0 } };
 	struct slice inside = SLICE_NONE;
-	const char  *end;
-	char         type;
+	const char *end;
+	char type;
 
 	*at += strspn(*at, " ");
 	if (**at == '\n' || **at == '\0')
@@ -102,7 +102,7 @@ void client_write_startup(struct client *client, const char *line)
 	size_t mark = startup_write_begin(&client->out, 3 << 16);
 
 	while (*line && *line != '\n') {
-		size_t      len = strcspn(line, " \n");
+		size_t len = strcspn(line, " \n");
 		const char *equals = memchr(line, '=', len);
 
 		if (equals) {
@@ -112,7 +112,7 @@ void client_write_startup(struct client *client, const char *line)
 			startup_write_pair(&client->out, name, value);
 			if (slice_equal(name, SLICE_LITERAL("user")))
 				snprintf(client->user, sizeof(client->user), "%.*s", (int)value.len,
-				         value.data);
+					 value.data);
 		}
 		line += len;
 		line += *line == ' ';
@@ -124,15 +124,15 @@ void client_write_startup(struct client *client, const char *line)
 
 static void begin_scram(struct client *client)
 {
-	const uint8_t        nonce[SCRAM_NONCE_LEN] = "nonce of client";
+	const uint8_t nonce[SCRAM_NONCE_LEN] = "nonce of client";
 	struct scram_channel none = { SCRAM_BINDING_NONE, SLICE_NONE };
-	struct buffer        first = BUFFER_EMPTY;
+	struct buffer first = BUFFER_EMPTY;
 
 	scram_client_free(client->scram);
 	client->scram = scram_client_new(none);
 	if (scram_client_first(client->scram, false, nonce, &first) == OK)
 		sasl_write_initial(&client->out, SLICE_LITERAL(SCRAM_MECHANISM),
-		                   buffer_slice(&first));
+				   buffer_slice(&first));
 	buffer_release(&first);
 }
 
@@ -140,7 +140,7 @@ static void begin_scram(struct client *client)
 static const struct scram_keys *client_keys(const char *password, const struct scram_recipe *recipe)
 {
 	static struct scram_keys keys;
-	static char              known[64];
+	static char known[64];
 
 	if (strcmp(known, password) == 0 && scram_recipe_equal(&keys.recipe, recipe))
 		return &keys;
@@ -153,13 +153,13 @@ static const struct scram_keys *client_keys(const char *password, const struct s
 static enum result go_on_scram(struct client *client, struct slice data)
 {
 	struct scram_recipe recipe;
-	struct buffer       final = BUFFER_EMPTY;
-	enum result         result;
+	struct buffer final = BUFFER_EMPTY;
+	enum result result;
 
 	if (!client->scram || scram_client_challenge(client->scram, data, &recipe) != OK)
 		return BROKEN;
 	result = scram_client_final(client->scram, client_keys(client->stage->password, &recipe),
-	                            &final);
+				    &final);
 	sasl_write_response(&client->out, buffer_slice(&final));
 	buffer_release(&final);
 	return result;
@@ -167,11 +167,11 @@ static enum result go_on_scram(struct client *client, struct slice data)
 
 void client_prove(struct client *client, struct slice body)
 {
-	struct slice     password = slice_of(client->stage->password);
-	struct secret    secret = secret_of(password);
-	enum result      result = OK;
+	struct slice password = slice_of(client->stage->password);
+	struct secret secret = secret_of(password);
+	enum result result = OK;
 	struct auth_view view;
-	char             answer[MD5_TEXT_LEN + 1];
+	char answer[MD5_TEXT_LEN + 1];
 
 	if (sasl_read_request(body, &view) != OK)
 		view.request = AUTH_REQUEST_GSS;
@@ -180,7 +180,7 @@ void client_prove(struct client *client, struct slice body)
 	case AUTH_REQUEST_CLEARTEXT: sasl_write_password(&client->out, password); return;
 	case AUTH_REQUEST_MD5:
 		result = md5_answer(&secret, slice_of(client->user),
-		                    (const uint8_t *)view.data.data, answer);
+				    (const uint8_t *)view.data.data, answer);
 		sasl_write_password(&client->out, slice_of(answer));
 		break;
 	case AUTH_REQUEST_SASL: begin_scram(client); return;
@@ -213,7 +213,7 @@ static void render_value(struct buffer *out, struct slice value)
 static void render_row(struct buffer *out, struct slice body)
 {
 	struct reader reader;
-	unsigned      count;
+	unsigned count;
 
 	reader_init(&reader, body);
 	count = reader_u16(&reader);
@@ -247,7 +247,7 @@ static void render_notice(struct buffer *out, struct slice body)
 static void render_body(struct buffer *out, char type, struct slice body)
 {
 	struct slice name, value;
-	char         status;
+	char status;
 
 	switch (type) {
 	case 'D': render_row(out, body); return;

@@ -15,7 +15,7 @@
 
 static int64_t now_us = BEGINNING_US;
 static int64_t alarm_us; /* 0: not set */
-static int     alarm_fd = -1;
+static int alarm_fd = -1;
 
 static void ring_if_due(void)
 {

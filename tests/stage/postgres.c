@@ -37,11 +37,11 @@ void postgres_complain(struct postgres *postgres, const char *format, ...)
 }
 
 void postgres_error(struct postgres_connection *connection, const char *severity,
-                    const char *sqlstate, const char *text)
+		    const char *sqlstate, const char *text)
 {
 	struct notice_view view = { .severity = slice_of(severity),
-		                    .sqlstate = slice_of(sqlstate),
-		                    .message = slice_of(text) };
+				    .sqlstate = slice_of(sqlstate),
+				    .message = slice_of(text) };
 
 	notice_write(&connection->out, 'E', &view);
 	if (strcmp(severity, "FATAL") == 0)
@@ -55,7 +55,7 @@ void postgres_let_in(struct postgres_connection *connection)
 	sasl_write_request(&connection->out, AUTH_REQUEST_OK, SLICE_NONE);
 	postgres_report_all(connection);
 	result_write_key(&connection->out, FIRST_PID + connection->number,
-	                 (struct slice){ key, 4 });
+			 (struct slice){ key, 4 });
 	result_write_ready(&connection->out, 'I');
 	connection->logged_in = true;
 	connection->status = 'I';
@@ -80,7 +80,7 @@ static int listen_on(struct address *address)
 void postgres_listen_again(struct postgres *postgres)
 {
 	struct address address;
-	enum result    result;
+	enum result result;
 
 	if (postgres->dir[0]) {
 		result = address_unix(slice_of(postgres->dir), 5432, &address);
@@ -134,7 +134,7 @@ static void connection_free(struct postgres_connection *connection)
 void postgres_kick(struct postgres *postgres)
 {
 	LIST_EACH(&postgres->connections, node)
-		connection_free(CONTAINER_OF(node, struct postgres_connection, node));
+	connection_free(CONTAINER_OF(node, struct postgres_connection, node));
 }
 
 void postgres_release(struct postgres *postgres)
@@ -154,8 +154,8 @@ void postgres_release(struct postgres *postgres)
 static bool take_connections(struct postgres *postgres)
 {
 	struct postgres_connection *connection;
-	bool                        any = false;
-	int                         fd, one = 1;
+	bool any = false;
+	int fd, one = 1;
 
 	while (postgres->fd >= 0 &&
 	       (fd = accept4(postgres->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
@@ -178,8 +178,8 @@ static bool take_connections(struct postgres *postgres)
 static void cancel(struct postgres_connection *connection, struct slice body)
 {
 	struct postgres *postgres = connection->postgres;
-	struct slice     key;
-	uint32_t         pid;
+	struct slice key;
+	uint32_t pid;
 
 	connection->is_cancel = true;
 	connection->closing = !postgres->holds_cancels;
@@ -188,7 +188,8 @@ static void cancel(struct postgres_connection *connection, struct slice body)
 		postgres_complain(postgres, "a malformed CancelRequest");
 		return;
 	}
-	LIST_EACH(&postgres->connections, node) {
+	LIST_EACH(&postgres->connections, node)
+	{
 		struct postgres_connection *other =
 			CONTAINER_OF(node, struct postgres_connection, node);
 
@@ -205,11 +206,11 @@ static void cancel(struct postgres_connection *connection, struct slice body)
 static size_t take_one(struct postgres_connection *connection)
 {
 	const struct frame_limits limits = { 1 << 26, 1 << 26 };
-	struct slice              input = buffer_slice(&connection->in);
-	struct startup_frame      start;
-	struct message            message;
-	enum result               result;
-	size_t                    need;
+	struct slice input = buffer_slice(&connection->in);
+	struct startup_frame start;
+	struct message message;
+	enum result result;
+	size_t need;
 
 	if (!connection->started) {
 		result = frame_startup(input, &start);
@@ -225,7 +226,7 @@ static size_t take_one(struct postgres_connection *connection)
 	result = frame_next(input, SIDE_CLIENT, &limits, &message, &need);
 	if (result == BROKEN) {
 		postgres_complain(connection->postgres, "a message of type '%c' that is none",
-		                  input.data[0]);
+				  input.data[0]);
 		connection->closing = true;
 	}
 	if (result != OK || !message_is_whole(&message))
@@ -243,7 +244,7 @@ static size_t take_one(struct postgres_connection *connection)
 static bool receive(struct postgres_connection *connection, bool *any)
 {
 	struct buffer *in = &connection->in;
-	ssize_t        n;
+	ssize_t n;
 
 	if (connection->postgres->deaf && connection->logged_in)
 		return true;
@@ -258,7 +259,7 @@ static bool receive(struct postgres_connection *connection, bool *any)
 static bool transmit(struct postgres_connection *connection, bool *any)
 {
 	struct buffer *out = &connection->out;
-	ssize_t        n;
+	ssize_t n;
 
 	if (out->len == 0)
 		return true;
@@ -272,8 +273,8 @@ static bool transmit(struct postgres_connection *connection, bool *any)
 
 static bool connection_step(struct postgres_connection *connection)
 {
-	bool   any = false;
-	bool   there = connection->closing || receive(connection, &any);
+	bool any = false;
+	bool there = connection->closing || receive(connection, &any);
 	size_t n;
 
 	/* While it sleeps it reads nothing. */
@@ -294,6 +295,6 @@ bool postgres_step(struct postgres *postgres)
 	bool any = take_connections(postgres);
 
 	LIST_EACH(&postgres->connections, node)
-		any |= connection_step(CONTAINER_OF(node, struct postgres_connection, node));
+	any |= connection_step(CONTAINER_OF(node, struct postgres_connection, node));
 	return any;
 }

@@ -20,7 +20,9 @@
  *   STORE x        keeps x until the transaction ends, RECALL gives it back
  *   ROWS n, HUGE n n rows of 100 bytes, one row of n bytes
  *   COPY IN, COPY OUT n, COPY BAD     the last fails after the first piece
+ *   LOOKUP x       an auth_query: one row with x and the server's password, none for "nobody"
  *   BEGIN, COMMIT, ROLLBACK, DISCARD ALL, DEALLOCATE ALL, ""
+ *   ALTER          what is prepared already cannot be bound any more (0A000)
  *   FAIL           an error           SLEEP   no answer until cancelled
  *   DIE            FATAL, then closes  CRASH  closes    anything else: a tag of its first word
  *
@@ -38,21 +40,22 @@ enum postgres_login {
 };
 
 struct postgres {
-	int         fd;
-	int         port;    /* 0: on a Unix socket */
-	char        dir[64]; /* the folder of the Unix socket, "" on TCP */
+	int fd;
+	int port;     /* 0: on a Unix socket */
+	char dir[64]; /* the folder of the Unix socket, "" on TCP */
 	struct list connections;
-	unsigned    started;  /* logins begun */
-	unsigned    open;     /* logged in now */
-	unsigned    sleeping; /* in SLEEP now */
-	unsigned    cancels;  /* CancelRequests heard */
-	char        complaint[200];
+	unsigned started;  /* logins begun */
+	unsigned open;	   /* logged in now */
+	unsigned sleeping; /* in SLEEP now */
+	unsigned cancels;  /* CancelRequests heard */
+	unsigned schema;   /* counts up with each ALTER */
+	char complaint[200];
 
 	/* how it behaves */
 	enum postgres_login login;
-	const char         *password; /* of everybody */
-	bool                deaf;     /* reads nothing from those logged in */
-	bool                holds_cancels; /* cancels, but keeps the cancel's connection open */
+	const char *password; /* of everybody */
+	bool deaf;	      /* reads nothing from those logged in */
+	bool holds_cancels;   /* cancels, but keeps the cancel's connection open */
 };
 
 void postgres_init(struct postgres *postgres, bool tcp);

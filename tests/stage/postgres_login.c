@@ -37,8 +37,8 @@ static void ask(struct postgres_connection *connection)
 void postgres_start(struct postgres_connection *connection, struct slice body)
 {
 	struct startup_pairs pairs;
-	struct slice         name, value;
-	enum result          result;
+	struct slice name, value;
+	enum result result;
 
 	connection->number = ++connection->postgres->started;
 	postgres_settings_init(connection);
@@ -46,11 +46,11 @@ void postgres_start(struct postgres_connection *connection, struct slice body)
 	while ((result = startup_pairs_next(&pairs, &name, &value)) == OK) {
 		if (slice_equal(name, SLICE_LITERAL("user")))
 			snprintf(connection->user, sizeof(connection->user), "%.*s", (int)value.len,
-			         value.data);
+				 value.data);
 		else if (!slice_equal(name, SLICE_LITERAL("database")) &&
-		         !postgres_set(connection, name, value))
+			 !postgres_set(connection, name, value))
 			postgres_complain(connection->postgres, "start-up parameter %.*s",
-			                  (int)name.len, name.data);
+					  (int)name.len, name.data);
 	}
 	if (result == BROKEN)
 		postgres_complain(connection->postgres, "a malformed StartupMessage");
@@ -61,8 +61,8 @@ void postgres_start(struct postgres_connection *connection, struct slice body)
 static const struct scram_keys *server_keys(const char *password)
 {
 	static struct scram_keys keys;
-	static char              known[64];
-	struct scram_recipe      recipe = { .iterations = 4096, .salt_len = 16 };
+	static char known[64];
+	struct scram_recipe recipe = { .iterations = 4096, .salt_len = 16 };
 
 	if (strcmp(known, password) == 0)
 		return &keys;
@@ -84,20 +84,19 @@ void postgres_verifier(const struct postgres *postgres, struct buffer *out)
 
 static void scram_first(struct postgres_connection *connection, struct slice body)
 {
-	const uint8_t         nonce[SCRAM_NONCE_LEN] = "nonce of a srvr";
-	struct buffer         reply = BUFFER_EMPTY;
+	const uint8_t nonce[SCRAM_NONCE_LEN] = "nonce of a srvr";
+	struct buffer reply = BUFFER_EMPTY;
 	struct scram_verifier verifier;
-	struct slice          mechanism, data;
+	struct slice mechanism, data;
 
 	if (scram_verifier_from_keys(&verifier, server_keys(connection->postgres->password)) != OK)
 		abort();
-	connection->scram =
-		scram_server_new(&verifier,
-		                 (struct scram_channel){ SCRAM_BINDING_NONE, SLICE_NONE });
+	connection->scram = scram_server_new(
+		&verifier, (struct scram_channel){ SCRAM_BINDING_NONE, SLICE_NONE });
 	if (sasl_read_initial(body, &mechanism, &data) == OK &&
 	    scram_server_first(connection->scram, mechanism, data, nonce, &reply) == OK)
 		sasl_write_request(&connection->out, AUTH_REQUEST_SASL_CONTINUE,
-		                   buffer_slice(&reply));
+				   buffer_slice(&reply));
 	else
 		postgres_complain(connection->postgres, "a bad client-first message");
 	buffer_release(&reply);
@@ -105,7 +104,7 @@ static void scram_first(struct postgres_connection *connection, struct slice bod
 
 static void scram_final(struct postgres_connection *connection, struct slice body)
 {
-	struct buffer     reply = BUFFER_EMPTY;
+	struct buffer reply = BUFFER_EMPTY;
 	struct scram_keys keys;
 
 	if (scram_server_final(connection->scram, body, &reply, &keys) == OK) {
@@ -120,9 +119,9 @@ static void scram_final(struct postgres_connection *connection, struct slice bod
 void postgres_answer(struct postgres_connection *connection, struct slice body)
 {
 	struct postgres *postgres = connection->postgres;
-	struct slice     password = slice_of(postgres->password), given;
-	struct secret    secret = secret_of(password);
-	bool             fits;
+	struct slice password = slice_of(postgres->password), given;
+	struct secret secret = secret_of(password);
+	bool fits;
 
 	if (postgres->login == POSTGRES_SCRAM) {
 		if (connection->scram)
@@ -135,10 +134,10 @@ void postgres_answer(struct postgres_connection *connection, struct slice body)
 		postgres_complain(postgres, "a malformed PasswordMessage");
 		return;
 	}
-	fits = postgres->login == POSTGRES_MD5 ?
-	               md5_answer_fits(&secret, slice_of(connection->user),
-	                               (const uint8_t *)salt, given) :
-	               slice_equal(given, password);
+	fits = postgres->login == POSTGRES_MD5
+		       ? md5_answer_fits(&secret, slice_of(connection->user), (const uint8_t *)salt,
+					 given)
+		       : slice_equal(given, password);
 	if (fits)
 		postgres_let_in(connection);
 	else

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "wire/notice.h"
 #include "wire/query.h"
 #include "wire/reader.h"
 #include "wire/result.h"
@@ -17,7 +18,8 @@
 
 static struct postgres_entry *find(struct list *entries, struct slice name)
 {
-	LIST_EACH(entries, node) {
+	LIST_EACH(entries, node)
+	{
 		struct postgres_entry *entry = CONTAINER_OF(node, struct postgres_entry, node);
 
 		if (slice_equal(slice_of(entry->name), name))
@@ -42,13 +44,15 @@ static void drop_all(struct list *entries)
 		drop(entries, CONTAINER_OF(list_first(entries), struct postgres_entry, node));
 }
 
-static struct postgres_entry *put(struct list *entries, struct slice name, struct slice text)
+static struct postgres_entry *put(struct list *entries, struct slice name, struct slice text,
+				  unsigned schema)
 {
 	struct postgres_entry *entry = mem_alloc_zero(sizeof(*entry));
 
 	drop(entries, find(entries, name));
 	entry->name = mem_copy_text(name.data, name.len);
 	entry->text = mem_copy_text(text.data, text.len);
+	entry->schema = schema;
 	list_append(entries, &entry->node);
 	return entry;
 }
@@ -80,6 +84,19 @@ static void skip(struct postgres_connection *connection)
 static void refuse(struct postgres_connection *connection, const char *sqlstate, const char *text)
 {
 	postgres_error(connection, "ERROR", sqlstate, text);
+	skip(connection);
+}
+
+/* As RevalidateCachedQuery does. */
+static void refuse_outdated(struct postgres_connection *connection)
+{
+	struct notice_view view = { .severity = SLICE_LITERAL("ERROR"),
+				    .sqlstate = SLICE_LITERAL("0A000"),
+				    .message = SLICE_LITERAL(
+					    "cached plan must not change result type"),
+				    .routine = SLICE_LITERAL("RevalidateCachedQuery") };
+
+	notice_write(&connection->out, 'E', &view);
 	skip(connection);
 }
 
@@ -117,7 +134,7 @@ static bool run_special(struct postgres_connection *connection, struct slice tex
 static void on_query(struct postgres_connection *connection, struct slice body)
 {
 	struct slice rest, text;
-	bool         more = true;
+	bool more = true;
 
 	drop(&connection->statements, find(&connection->statements, SLICE_LITERAL("")));
 	connection->in_batch = false;
@@ -158,7 +175,7 @@ static void on_parse(struct postgres_connection *connection, struct slice body)
 	else if (slice_starts_with(view.text, SLICE_LITERAL("WRONG")))
 		refuse(connection, "42601", "syntax error");
 	else {
-		put(&connection->statements, view.name, view.text);
+		put(&connection->statements, view.name, view.text, connection->postgres->schema);
 		writer_empty(&connection->out, '1');
 	}
 }
@@ -180,7 +197,7 @@ static void bind_text(struct buffer *out, const char *text, struct slice value)
 static struct slice first_parameter(struct reader *reader)
 {
 	unsigned formats = reader_u16(reader);
-	int32_t  len;
+	int32_t len;
 
 	while (formats--)
 		reader_u16(reader);
@@ -192,11 +209,11 @@ static struct slice first_parameter(struct reader *reader)
 
 static void on_bind(struct postgres_connection *connection, struct slice body)
 {
-	struct bind_view       view;
-	struct reader          reader;
+	struct bind_view view;
+	struct reader reader;
 	struct postgres_entry *statement;
-	struct slice           value;
-	struct buffer          text = BUFFER_EMPTY;
+	struct slice value;
+	struct buffer text = BUFFER_EMPTY;
 
 	if (query_read_bind(body, &view) != OK) {
 		postgres_complain(connection->postgres, "a malformed Bind");
@@ -213,17 +230,21 @@ static void on_bind(struct postgres_connection *connection, struct slice body)
 		refuse(connection, "26000", "prepared statement does not exist");
 		return;
 	}
+	if (statement->schema != connection->postgres->schema) {
+		refuse_outdated(connection);
+		return;
+	}
 	bind_text(&text, statement->text, value);
-	put(&connection->portals, view.portal, buffer_slice(&text));
+	put(&connection->portals, view.portal, buffer_slice(&text), 0);
 	buffer_release(&text);
 	writer_empty(&connection->out, '2');
 }
 
 static void on_describe(struct postgres_connection *connection, struct slice body)
 {
-	struct target_view     view;
+	struct target_view view;
 	struct postgres_entry *entry;
-	size_t                 mark;
+	size_t mark;
 
 	if (query_read_target(body, &view) != OK) {
 		postgres_complain(connection->postgres, "a malformed Describe");
@@ -242,15 +263,15 @@ static void on_describe(struct postgres_connection *connection, struct slice bod
 		writer_end(&connection->out, mark);
 	}
 	if (postgres_gives_rows(slice_of(entry->text)))
-		postgres_describe(connection);
+		postgres_describe(connection, slice_of(entry->text));
 	else
 		writer_empty(&connection->out, 'n');
 }
 
 static void on_execute(struct postgres_connection *connection, struct slice body)
 {
-	struct reader          reader;
-	struct slice           name;
+	struct reader reader;
+	struct slice name;
 	struct postgres_entry *portal;
 
 	reader_init(&reader, body);
@@ -275,7 +296,7 @@ static void on_execute(struct postgres_connection *connection, struct slice body
 static void on_close(struct postgres_connection *connection, struct slice body)
 {
 	struct target_view view;
-	struct list       *entries;
+	struct list *entries;
 
 	if (query_read_target(body, &view) != OK) {
 		postgres_complain(connection->postgres, "a malformed Close");
@@ -334,8 +355,7 @@ static void on_extended(struct postgres_connection *connection, const struct mes
 	case 'D': on_describe(connection, message->body); return;
 	case 'E': on_execute(connection, message->body); return;
 	case 'C': on_close(connection, message->body); return;
-	default:
-		postgres_complain(connection->postgres, "a message of type '%c'", message->type);
+	default: postgres_complain(connection->postgres, "a message of type '%c'", message->type);
 	}
 }
 

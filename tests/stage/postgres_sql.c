@@ -11,12 +11,16 @@
 
 static const struct {
 	const char *name, *value;
-	bool        reported;
+	bool reported;
 } defaults[POSTGRES_SETTINGS] = {
-	{ "server_version", "15.99", true },    { "client_encoding", "UTF8", true },
-	{ "DateStyle", "ISO, MDY", true },      { "TimeZone", "Etc/UTC", true },
-	{ "application_name", "", true },       { "standard_conforming_strings", "on", true },
-	{ "search_path", "\"$user\", public", false }, { "statement_timeout", "0", false },
+	{ "server_version", "15.99", true },
+	{ "client_encoding", "UTF8", true },
+	{ "DateStyle", "ISO, MDY", true },
+	{ "TimeZone", "Etc/UTC", true },
+	{ "application_name", "", true },
+	{ "standard_conforming_strings", "on", true },
+	{ "search_path", "\"$user\", public", false },
+	{ "statement_timeout", "0", false },
 };
 
 /* ---- settings ---- */
@@ -39,7 +43,7 @@ static void report(struct postgres_connection *connection, int i)
 {
 	if (defaults[i].reported)
 		result_write_parameter(&connection->out, slice_of(defaults[i].name),
-		                       slice_of(connection->settings[i]));
+				       slice_of(connection->settings[i]));
 }
 
 void postgres_report_all(struct postgres_connection *connection)
@@ -81,8 +85,12 @@ static bool fail(struct postgres_connection *connection, const char *sqlstate, c
 static bool run_set(struct postgres_connection *connection, struct slice rest)
 {
 	struct slice name;
-	int          i;
+	int i;
 
+	if (slice_starts_with(rest, SLICE_LITERAL("LOCAL "))) {
+		result_write_tag(&connection->out, SLICE_LITERAL("SET"));
+		return true;
+	}
 	slice_next_field(&rest, '=', &name);
 	name = trim(name, " \"");
 	i = find_setting(name);
@@ -101,7 +109,8 @@ static bool run_set(struct postgres_connection *connection, struct slice rest)
 
 bool postgres_gives_rows(struct slice text)
 {
-	static const char *const words[] = { "SELECT ", "SHOW ", "RECALL", "ROWS ", "HUGE " };
+	static const char *const words[] = { "SELECT ", "SHOW ", "RECALL",
+					     "ROWS ",	"HUGE ", "LOOKUP " };
 
 	for (unsigned i = 0; i < COUNT_OF(words); i++)
 		if (slice_starts_with(text, slice_of(words[i])))
@@ -109,11 +118,12 @@ bool postgres_gives_rows(struct slice text)
 	return false;
 }
 
-void postgres_describe(struct postgres_connection *connection)
+void postgres_describe(struct postgres_connection *connection, struct slice text)
 {
-	const struct result_column column = { "answer", TYPE_TEXT };
+	const struct result_column columns[] = { { "answer", TYPE_TEXT }, { "more", TYPE_TEXT } };
+	bool is_lookup = slice_starts_with(text, SLICE_LITERAL("LOOKUP "));
 
-	result_write_columns(&connection->out, &column, 1, 0);
+	result_write_columns(&connection->out, columns, is_lookup ? 2 : 1, 0);
 }
 
 static void write_row(struct postgres_connection *connection, struct slice value)
@@ -121,6 +131,18 @@ static void write_row(struct postgres_connection *connection, struct slice value
 	size_t mark = result_write_row_begin(&connection->out, 1);
 
 	result_write_value(&connection->out, value);
+	result_write_row_end(&connection->out, mark);
+}
+
+static void write_secret(struct postgres_connection *connection, struct slice user)
+{
+	size_t mark;
+
+	if (slice_equal(user, SLICE_LITERAL("nobody")))
+		return;
+	mark = result_write_row_begin(&connection->out, 2);
+	result_write_value(&connection->out, user);
+	result_write_value(&connection->out, slice_of(connection->postgres->password));
 	result_write_row_end(&connection->out, mark);
 }
 
@@ -137,7 +159,7 @@ static void write_rows(struct postgres_connection *connection, int count, size_t
 static bool run_rows(struct postgres_connection *connection, struct slice word, struct slice rest)
 {
 	char number[16];
-	int  i = find_setting(rest);
+	int i = find_setting(rest);
 
 	snprintf(number, sizeof(number), "%.*s", (int)rest.len, rest.data ? rest.data : "");
 	if (slice_equal(word, SLICE_LITERAL("SHOW")) && i < 0)
@@ -146,6 +168,8 @@ static bool run_rows(struct postgres_connection *connection, struct slice word, 
 		write_row(connection, slice_of(connection->settings[i]));
 	else if (slice_equal(word, SLICE_LITERAL("RECALL")))
 		write_row(connection, slice_of(connection->stored));
+	else if (slice_equal(word, SLICE_LITERAL("LOOKUP")))
+		write_secret(connection, rest);
 	else if (slice_equal(word, SLICE_LITERAL("ROWS")))
 		write_rows(connection, atoi(number), 100);
 	else if (slice_equal(word, SLICE_LITERAL("HUGE")))
@@ -206,7 +230,8 @@ static bool run_transaction(struct postgres_connection *connection, struct slice
 
 static bool run_discard(struct postgres_connection *connection, struct slice text)
 {
-	LIST_EACH(&connection->statements, node) {
+	LIST_EACH(&connection->statements, node)
+	{
 		struct postgres_entry *entry = CONTAINER_OF(node, struct postgres_entry, node);
 
 		list_remove(&connection->statements, node);
@@ -250,12 +275,14 @@ bool postgres_run(struct postgres_connection *connection, struct slice text, boo
 	if (is(word, "DISCARD") || is(word, "DEALLOCATE"))
 		return run_discard(connection, text);
 	if (described && postgres_gives_rows(text))
-		postgres_describe(connection);
+		postgres_describe(connection, text);
 	if (postgres_gives_rows(text))
 		return run_rows(connection, word, rest);
+	if (is(word, "ALTER"))
+		connection->postgres->schema++;
 	if (is(word, "STORE"))
 		snprintf(connection->stored, sizeof(connection->stored), "%.*s", (int)rest.len,
-		         rest.data);
+			 rest.data);
 	result_write_tag(&connection->out, word);
 	return true;
 }

@@ -23,8 +23,8 @@
 #define PLAY_SECONDS 100
 #define PLAY_TURNS   20000
 
-static const char *const tracked[] = { "client_encoding",  "DateStyle", "TimeZone",
-	                               "standard_conforming_strings", "application_name" };
+static const char *const tracked[] = { "client_encoding", "DateStyle", "TimeZone",
+				       "standard_conforming_strings", "application_name" };
 
 /* ---- settings ---- */
 
@@ -45,7 +45,7 @@ static void write_databases(FILE *file, const struct postgres *postgres, const c
 static void write_users(FILE *file, const struct stage *stage)
 {
 	static const char *const names[] = { "alice", "bob", "carol", "admin" };
-	struct buffer            secret = BUFFER_EMPTY;
+	struct buffer secret = BUFFER_EMPTY;
 
 	if (stage->setup->verifiers)
 		postgres_verifier(&stage->postgres, &secret);
@@ -59,8 +59,8 @@ static void write_users(FILE *file, const struct stage *stage)
 static void write_files(const struct stage *stage, const char *databases, const char *settings)
 {
 	const struct stage_setup *setup = stage->setup;
-	char                      users[128];
-	FILE                     *file;
+	char users[128];
+	FILE *file;
 
 	if (!databases)
 		databases = setup->databases ? setup->databases : "db = :";
@@ -74,16 +74,16 @@ static void write_files(const struct stage *stage, const char *databases, const 
 	fprintf(file, "[databases]\n");
 	write_databases(file, &stage->postgres, databases);
 	fprintf(file,
-	        "\n[users]\n%s\n[pgcarwash]\nlisten_addr =\nauth_type = trust\nauth_file = %s\n"
-	        "pool_mode = transaction\nunix_socket_dir = /tmp\n%s\n",
-	        setup->users ? setup->users : "", users, settings);
+		"\n[users]\n%s\n[pgcarwash]\nlisten_addr =\nauth_type = trust\nauth_file = %s\n"
+		"pool_mode = transaction\nunix_socket_dir = /tmp\nquery_wait_notify = 0\n%s\n",
+		setup->users ? setup->users : "", users, settings);
 	fclose(file);
 }
 
 const struct settings *stage_load(struct stage *stage, const char *databases, const char *settings)
 {
 	const struct settings *loaded;
-	struct complaints      complaints;
+	struct complaints complaints;
 
 	mem_fault_pause(true);
 	write_files(stage, databases, settings);
@@ -132,7 +132,7 @@ static void take_down(struct stage *stage)
 
 static enum result build(struct stage *stage)
 {
-	struct pools_options  for_pools;
+	struct pools_options for_pools;
 	struct roster_options for_roster;
 
 	stage->settings = stage_load(stage, NULL, NULL);
@@ -146,12 +146,12 @@ static enum result build(struct stage *stage)
 	if (!stage->resolver)
 		return BROKEN;
 	for_pools = (struct pools_options){ stage->loop, stage->resolver, stage->statements,
-		                            stage->varsets, stage->settings };
+					    stage->varsets, stage->settings };
 	stage->pools = pools_new(&for_pools);
 	if (!stage->pools)
 		return BROKEN;
 	for_roster = (struct roster_options){ stage->loop, stage->pools, stage->statements,
-		                              stage->varsets, stage->settings };
+					      stage->varsets, stage->settings };
 	stage->roster = roster_new(&for_roster);
 	return stage->roster ? OK : BROKEN;
 }
@@ -169,8 +169,8 @@ static void remove_world(struct stage *stage)
 bool stage_init(struct stage *stage, const struct stage_setup *setup)
 {
 	struct log_target log = { .quiet = !getenv("SHOW_LOG"),
-		                  .verbose = getenv("SHOW_LOG") ? 2 : 0 };
-	bool              built;
+				  .verbose = getenv("SHOW_LOG") ? 2 : 0 };
+	bool built;
 
 	*stage = (struct stage){ .setup = setup, .password = "secret" };
 	mem_fault_pause(true);
@@ -195,7 +195,7 @@ bool stage_init(struct stage *stage, const struct stage_setup *setup)
 void stage_release(struct stage *stage)
 {
 	LIST_EACH(&stage->clients, node)
-		client_free(CONTAINER_OF(node, struct client, node));
+	client_free(CONTAINER_OF(node, struct client, node));
 	roster_end_all(stage->roster, END_DAEMON_EXIT);
 	stage_turn(stage);
 	take_down(stage);
@@ -211,7 +211,7 @@ static void spell_mark(char *out, size_t cap, const char *word)
 
 void stage_mark(struct stage *stage, const char *word)
 {
-	char   mark[64];
+	char mark[64];
 	size_t len = strlen(stage->marks);
 
 	spell_mark(mark, sizeof(mark), word);
@@ -221,8 +221,8 @@ void stage_mark(struct stage *stage, const char *word)
 static bool anyone_ended(const struct stage *stage)
 {
 	LIST_EACH(&stage->clients, node)
-		if (CONTAINER_OF(node, struct client, node)->state >= CLIENT_ENDED)
-			return true;
+	if (CONTAINER_OF(node, struct client, node)->state >= CLIENT_ENDED)
+		return true;
 	return false;
 }
 
@@ -241,7 +241,8 @@ struct client *stage_client(const struct stage *stage, const char *name)
 {
 	size_t len = strcspn(name, " \n");
 
-	LIST_EACH(&stage->clients, node) {
+	LIST_EACH(&stage->clients, node)
+	{
 		struct client *client = CONTAINER_OF(node, struct client, node);
 
 		if (strlen(client->name) == len && memcmp(client->name, name, len) == 0)
@@ -254,7 +255,7 @@ struct client *stage_client(const struct stage *stage, const char *name)
 
 struct stopper {
 	struct loop_task task;
-	struct loop     *loop;
+	struct loop *loop;
 };
 
 static void stop_loop(struct loop_task *task)
@@ -296,7 +297,7 @@ static bool act_all(struct stage *stage)
 	bool any = postgres_step(&stage->postgres);
 
 	LIST_EACH(&stage->clients, node)
-		any |= client_step(CONTAINER_OF(node, struct client, node));
+	any |= client_step(CONTAINER_OF(node, struct client, node));
 	return any;
 }
 
@@ -305,7 +306,7 @@ void stage_turn(struct stage *stage)
 	bool any;
 
 	LIST_EACH(&stage->clients, node)
-		serve_client(stage, CONTAINER_OF(node, struct client, node));
+	serve_client(stage, CONTAINER_OF(node, struct client, node));
 	turn_loop(stage);
 	mem_fault_pause(true);
 	any = act_all(stage);
@@ -320,14 +321,14 @@ void stage_turn(struct stage *stage)
 static bool is_over(const struct stage *stage)
 {
 	LIST_EACH(&stage->clients, node)
-		if (CONTAINER_OF(node, struct client, node)->state == CLIENT_ACTING)
-			return false;
+	if (CONTAINER_OF(node, struct client, node)->state == CLIENT_ACTING)
+		return false;
 	return true;
 }
 
 bool stage_play(struct stage *stage)
 {
-	int64_t  end = clock_us() + (int64_t)PLAY_SECONDS * 1000000;
+	int64_t end = clock_us() + (int64_t)PLAY_SECONDS * 1000000;
 	unsigned turns = stage->turns + PLAY_TURNS;
 
 	while (!is_over(stage)) {

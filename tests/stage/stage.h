@@ -23,34 +23,34 @@ struct pools;
 struct roster;
 
 struct stage_setup {
-	const char         *databases; /* lines of [databases]; NULL: "db = " */
-	const char         *settings;  /* lines of [pgcarwash] */
-	const char         *users;     /* lines of [users] */
-	enum postgres_login login;     /* of the small PostgreSQL */
-	const char         *server_password; /* NULL: "secret" */
-	bool                tcp;
-	bool                verifiers; /* auth_file holds SCRAM verifiers, the server's own */
+	const char *databases;	     /* lines of [databases]; NULL: "db = " */
+	const char *settings;	     /* lines of [pgcarwash] */
+	const char *users;	     /* lines of [users] */
+	enum postgres_login login;   /* of the small PostgreSQL */
+	const char *server_password; /* NULL: "secret" */
+	bool tcp;
+	bool verifiers; /* auth_file holds SCRAM verifiers, the server's own */
 	/* What `do WORD` of a script means, done in the daemon's turn. */
 	void (*act)(struct stage *stage, const char *word);
 };
 
 struct stage {
 	const struct stage_setup *setup;
-	struct loop              *loop;
-	struct resolver          *resolver;
-	struct statement_store   *statements;
-	struct varset_store      *varsets;
-	const struct settings    *settings;
-	struct pools             *pools;
-	struct roster            *roster;
-	struct postgres           postgres;
-	struct list               clients;
-	const char               *password; /* clients prove themselves with it */
-	char                      file[96]; /* the configuration; the users' is file.users */
-	char                      marks[512];
-	uint64_t                  arm_at; /* which allocation fails once a client says `arm` */
-	unsigned                  still;  /* turns since anything happened */
-	unsigned                  turns;
+	struct loop *loop;
+	struct resolver *resolver;
+	struct statement_store *statements;
+	struct varset_store *varsets;
+	const struct settings *settings;
+	struct pools *pools;
+	struct roster *roster;
+	struct postgres postgres;
+	struct list clients;
+	const char *password; /* clients prove themselves with it */
+	char file[96];	      /* the configuration; the users' is file.users */
+	char marks[512];
+	uint64_t arm_at; /* which allocation fails once a client says `arm` */
+	unsigned still;	 /* turns since anything happened */
+	unsigned turns;
 };
 
 /*
@@ -69,8 +69,7 @@ bool stage_play(struct stage *stage);
 void stage_pass(struct stage *stage, unsigned ms);
 
 /* Reads settings again, with other lines for [databases] and [pgcarwash] (NULL: as before). */
-const struct settings *stage_load(struct stage *stage, const char *databases,
-                                  const char *settings);
+const struct settings *stage_load(struct stage *stage, const char *databases, const char *settings);
 /* The same, and they are in force; false without memory. */
 bool stage_reload(struct stage *stage, const char *databases, const char *settings);
 

@@ -100,6 +100,20 @@ TEST(the_nth_allocation_fails_once)
 	mem_free(third);
 }
 
+TEST(a_pause_is_not_counted)
+{
+	char *first, *second;
+
+	mem_fail_at(1);
+	mem_fault_pause(true);
+	first = mem_alloc(8);
+	CHECK(first && !mem_fault_hit());
+	mem_fault_pause(false);
+	second = mem_alloc(8);
+	CHECK(!second && mem_fault_hit());
+	mem_free(first);
+}
+
 TEST(impossible_sizes_are_refused)
 {
 	/* volatile: the compiler would warn about sizes it can see */

@@ -25,7 +25,7 @@
 /* A stage whose settings are these lines. */
 #define STAGE(stage, ...)                                                                          \
 	const struct stage_setup setup = { __VA_ARGS__ };                                          \
-	struct stage             stage;                                                            \
+	struct stage stage;                                                                        \
 	REQUIRE(stage_init(&stage, &setup))
 
 /* Everybody plays to the end, and the end is what the scripts say. */
@@ -33,9 +33,10 @@ static inline void play(struct stage *stage)
 {
 	bool over = stage_play(stage);
 
-	LIST_EACH(&stage->clients, node) {
+	LIST_EACH(&stage->clients, node)
+	{
 		const struct client *client = CONTAINER_OF(node, struct client, node);
-		int                  len = (int)strcspn(client->line, "\n");
+		int len = (int)strcspn(client->line, "\n");
 
 		if (client->state != CLIENT_DONE)
 			FAIL("%s %s at \"%.*s\"", client->name,
@@ -55,7 +56,7 @@ static inline void turns(struct stage *stage, int count)
 /* The session of this user, NULL when there is none. */
 static inline struct session *session_of(struct stage *stage, const char *user)
 {
-	struct session      *session = NULL;
+	struct session *session = NULL;
 	struct session_facts facts;
 
 	while ((session = roster_next(stage->roster, session))) {
@@ -71,7 +72,7 @@ static inline struct session *session_of(struct stage *stage, const char *user)
 static inline int bare_connect(struct stage *stage)
 {
 	struct address peer = { .unix_path.sun_family = AF_UNIX, .len = sizeof(sa_family_t) };
-	int            ends[2];
+	int ends[2];
 
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
 	roster_accept(stage->roster, ends[1], &peer);
@@ -103,17 +104,16 @@ static inline void write_startup(struct buffer *out, uint32_t version, const cha
 /* What was received, message by message as scripts write them, "closed" at the end. */
 static inline const char *bare_got(int fd)
 {
-	static char   text[4096];
-	static char   bytes[1 << 20];
+	static char text[4096];
+	static char bytes[1 << 20];
 	struct buffer got = BUFFER_EMPTY;
-	ssize_t       n = recv(fd, bytes, sizeof(bytes), 0);
-	ssize_t       at = 0, len;
-	char          more;
+	ssize_t n = recv(fd, bytes, sizeof(bytes), 0);
+	ssize_t at = 0, len;
+	char more;
 
 	for (; n > 0 && at + 5 <= n; at += len + 1) {
 		len = (ssize_t)((unsigned char)bytes[at + 3] << 8 | (unsigned char)bytes[at + 4]);
-		client_render(&got, bytes[at],
-		              (struct slice){ bytes + at + 5, (size_t)len - 4 });
+		client_render(&got, bytes[at], (struct slice){ bytes + at + 5, (size_t)len - 4 });
 		buffer_append_text(&got, " ");
 	}
 	if (n == 0 || recv(fd, &more, 1, 0) == 0)

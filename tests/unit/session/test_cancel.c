@@ -6,7 +6,7 @@ TEST(a_wrong_key_does_nothing)
 {
 	STAGE(stage, .settings = "");
 	struct buffer out = BUFFER_EMPTY;
-	int           fd = bare_connect(&stage);
+	int fd = bare_connect(&stage);
 
 	startup_write_cancel(&out, 1, SLICE_LITERAL("1234"));
 	bare_send_buffer(&stage, fd, &out);
@@ -36,8 +36,9 @@ TEST(the_next_query_is_not_sent_before_the_cancel_is_settled)
 {
 	STAGE(stage, .settings = "default_pool_size = 1\nquery_wait_notify = 0");
 
-	client_new(&stage, "a", ALICE "> Q(SLEEP)\n< E(ERROR 57014) Z(I)\n"
-	                              "> Q(SLEEP)\nmark second\n< E(ERROR 57014) Z(I)\n");
+	client_new(&stage, "a",
+		   ALICE "> Q(SLEEP)\n< E(ERROR 57014) Z(I)\n"
+			 "> Q(SLEEP)\nmark second\n< E(ERROR 57014) Z(I)\n");
 	stage.postgres.holds_cancels = true;
 	client_new(&stage, "c", "await asleep\ncancel a\neof\n");
 	while (!stage_is_marked(&stage, "second"))
@@ -67,10 +68,12 @@ TEST(one_who_waits_is_cancelled_without_a_server)
 {
 	STAGE(stage, .settings = "default_pool_size = 1");
 
-	client_new(&stage, "a", ALICE "> Q(BEGIN)\n< C(BEGIN) Z(T)\nmark a\nawait c\n"
-	                              "> Q(COMMIT)\n< C(COMMIT) Z(I)\n");
-	client_new(&stage, "b", ALICE "await a\n> Q(SELECT b)\nmark b\n"
-	                              "< E(ERROR 57014) Z(I)\nawait c\n" ASKS);
+	client_new(&stage, "a",
+		   ALICE "> Q(BEGIN)\n< C(BEGIN) Z(T)\nmark a\nawait c\n"
+			 "> Q(COMMIT)\n< C(COMMIT) Z(I)\n");
+	client_new(&stage, "b",
+		   ALICE "await a\n> Q(SELECT b)\nmark b\n"
+			 "< E(ERROR 57014) Z(I)\nawait c\n" ASKS);
 	client_new(&stage, "c", "await b\ncancel b\neof\nmark c\n");
 	play(&stage);
 	CHECK_INT_EQ(stage.postgres.cancels, 0);
@@ -91,13 +94,14 @@ TEST(the_target_may_leave_before_the_cancel_is_there)
 TEST(more_bytes_of_who_cancels_are_not_kept)
 {
 	STAGE(stage, .settings = "default_pool_size = 1");
-	struct buffer  out = BUFFER_EMPTY;
-	struct client *client = client_new(&stage, "a", ALICE "> Q(SLEEP)\nmark a\n"
-	                                                      "< E(ERROR 57014) Z(I)\n");
-	char           much[60000] = { 0 };
-	size_t         before;
-	uint32_t       pid;
-	int            fd;
+	struct buffer out = BUFFER_EMPTY;
+	struct client *client = client_new(&stage, "a",
+					   ALICE "> Q(SLEEP)\nmark a\n"
+						 "< E(ERROR 57014) Z(I)\n");
+	char much[60000] = { 0 };
+	size_t before;
+	uint32_t pid;
+	int fd;
 
 	stage.postgres.holds_cancels = true;
 	while (!stage_is_marked(&stage, "asleep"))

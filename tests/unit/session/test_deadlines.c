@@ -36,10 +36,10 @@ TEST(a_client_must_prove_itself)
 {
 	STAGE(stage, .settings = "client_login_timeout = 3\nauth_type = plain");
 	struct buffer out = BUFFER_EMPTY;
-	int           fd = bare_connect(&stage);
+	int fd = bare_connect(&stage);
 
 	write_startup(&out, 3u << 16,
-	              (const char *const[]){ "user", "alice", "database", "db", NULL });
+		      (const char *const[]){ "user", "alice", "database", "db", NULL });
 	bare_send_buffer(&stage, fd, &out);
 	stage_pass(&stage, 2900);
 	CHECK_TEXT_EQ(bare_got(fd), "R ");
@@ -65,8 +65,9 @@ TEST(who_waits_for_a_server_waits_so_long)
 	STAGE(stage, .settings = "default_pool_size = 1\nquery_wait_timeout = 2");
 	struct client *client;
 
-	client_new(&stage, "a", ALICE "> Q(BEGIN)\n< C(BEGIN) Z(T)\nmark a\nawait b\n"
-	                              "> Q(COMMIT)\n< C(COMMIT) Z(I)\n");
+	client_new(&stage, "a",
+		   ALICE "> Q(BEGIN)\n< C(BEGIN) Z(T)\nmark a\nawait b\n"
+			 "> Q(COMMIT)\n< C(COMMIT) Z(I)\n");
 	while (!stage_is_marked(&stage, "a"))
 		stage_turn(&stage);
 	client = client_new(&stage, "b", ALICE "> Q(SELECT 1)\n< E(FATAL 08P01)\neof\nmark b\n");
@@ -90,28 +91,29 @@ TEST(statements_and_transactions_have_their_time)
 {
 	check_ended("query_timeout = 2", ALICE "> Q(SLEEP)\n< E(FATAL 08P01)\neof\n", 2000);
 	check_ended("idle_transaction_timeout = 2",
-	            ALICE "> Q(BEGIN)\n< C(BEGIN) Z(T)\n< E(FATAL 08P01)\neof\n", 2000);
+		    ALICE "> Q(BEGIN)\n< C(BEGIN) Z(T)\n< E(FATAL 08P01)\neof\n", 2000);
 	check_ended("transaction_timeout = 2",
-	            ALICE "> Q(BEGIN)\n< C(BEGIN) Z(T)\nwait 1500\n> Q(SLEEP)\n"
-	                  "< E(FATAL 08P01)\neof\n",
-	            2000);
+		    ALICE "> Q(BEGIN)\n< C(BEGIN) Z(T)\nwait 1500\n> Q(SLEEP)\n"
+			  "< E(FATAL 08P01)\neof\n",
+		    2000);
 	check_ended("client_idle_timeout = 2", ALICE ASKS "< E(FATAL 08P01)\neof\n", 2000);
 }
 
 TEST(a_batch_we_answer_ourselves_has_its_time)
 {
 	check_ended("query_timeout = 2",
-	            ALICE "> P(s|SELECT 1) S\n< 1 Z(I)\n> C(S|s) S\n< 3 Z(I)\n"
-	                  "> P(s|SELECT 1) H\n< 1\n< E(FATAL 08P01)\neof\n",
-	            2000);
+		    ALICE "> P(s|SELECT 1) S\n< 1 Z(I)\n> C(S|s) S\n< 3 Z(I)\n"
+			  "> P(s|SELECT 1) H\n< 1\n< E(FATAL 08P01)\neof\n",
+		    2000);
 }
 
 TEST(who_stops_in_the_middle_of_a_message_has_his_time)
 {
 	STAGE(stage, .settings = "idle_transaction_timeout = 2\ndefault_pool_size = 1");
-	struct client *client = client_new(&stage, "a", ALICE "> Q(COPY BAD)\n< G\nawait raw\n"
-	                                                      "< E(ERROR 22P04) Z(I)\n"
-	                                                      "< E(FATAL 08P01)\neof\n");
+	struct client *client = client_new(&stage, "a",
+					   ALICE "> Q(COPY BAD)\n< G\nawait raw\n"
+						 "< E(ERROR 22P04) Z(I)\n"
+						 "< E(FATAL 08P01)\neof\n");
 	static const char half[] = "d\0\0\0\x0aone";
 
 	while (strncmp(client->line, "await", 5) != 0)

@@ -4,16 +4,16 @@
 #include "wire/sasl.h"
 
 #define VERSION_3 (3u << 16)
-#define REFUSED   "start user=alice database=db\n< E(FATAL 08P01)\neof\n"
+#define REFUSED	  "start user=alice database=db\n< E(FATAL 08P01)\neof\n"
 
 /* Starts as user of database; the socket. */
 static int start(struct stage *stage, const char *user, const char *database)
 {
 	struct buffer out = BUFFER_EMPTY;
-	int           fd = bare_connect(stage);
+	int fd = bare_connect(stage);
 
 	write_startup(&out, VERSION_3,
-	              (const char *const[]){ "user", user, "database", database, NULL });
+		      (const char *const[]){ "user", user, "database", database, NULL });
 	bare_send_buffer(stage, fd, &out);
 	return fd;
 }
@@ -29,7 +29,7 @@ static void send_password(struct stage *stage, int fd, const char *password)
 TEST(a_wrong_password_is_refused_by_every_method)
 {
 	static const char *const methods[] = { "auth_type = plain", "auth_type = md5",
-		                               "auth_type = scram-sha-256" };
+					       "auth_type = scram-sha-256" };
 
 	for (unsigned i = 0; i < COUNT_OF(methods); i++) {
 		STAGE(stage, .settings = methods[i]);
@@ -78,7 +78,7 @@ TEST(a_disabled_database_is_told_only_after_the_proof)
 TEST(an_unknown_user_is_asked_as_often_as_a_known_one)
 {
 	static const char *const methods[] = { "auth_type = plain", "auth_type = md5",
-		                               "auth_type = scram-sha-256" };
+					       "auth_type = scram-sha-256" };
 
 	for (unsigned i = 0; i < COUNT_OF(methods); i++) {
 		STAGE(stage, .settings = methods[i]);
@@ -86,10 +86,10 @@ TEST(an_unknown_user_is_asked_as_often_as_a_known_one)
 
 		stage.password = "wrong";
 		for (int known = 0; known < 2; known++) {
-			struct client *client = client_new(
-				&stage, "a",
-				known ? "start user=alice database=db\nawait never\n" :
-					"start user=nobod database=db\nawait never\n");
+			struct client *client =
+				client_new(&stage, "a",
+					   known ? "start user=alice database=db\nawait never\n"
+						 : "start user=nobod database=db\nawait never\n");
 
 			while (!client->eof && stage.turns < 10000)
 				stage_turn(&stage);
@@ -108,11 +108,11 @@ TEST(packets_may_come_together)
 {
 	STAGE(stage, .settings = "auth_type = plain");
 	struct buffer out = BUFFER_EMPTY;
-	const char   *got;
-	int           fd = bare_connect(&stage);
+	const char *got;
+	int fd = bare_connect(&stage);
 
 	write_startup(&out, VERSION_3,
-	              (const char *const[]){ "user", "alice", "database", "db", NULL });
+		      (const char *const[]){ "user", "alice", "database", "db", NULL });
 	sasl_write_password(&out, SLICE_LITERAL("secret"));
 	writer_empty(&out, 'S');
 	bare_send_buffer(&stage, fd, &out);
@@ -126,11 +126,10 @@ TEST(packets_may_come_together)
 
 TEST(what_comes_while_keys_are_derived_is_not_lost)
 {
-	STAGE(stage, .settings = "auth_type = plain", .verifiers = true,
-	      .login = POSTGRES_SCRAM);
+	STAGE(stage, .settings = "auth_type = plain", .verifiers = true, .login = POSTGRES_SCRAM);
 	struct buffer out = BUFFER_EMPTY;
-	const char   *got;
-	int           fd = start(&stage, "alice", "db");
+	const char *got;
+	int fd = start(&stage, "alice", "db");
 
 	CHECK_TEXT_EQ(bare_got(fd), "R ");
 	sasl_write_password(&out, SLICE_LITERAL("secret"));
@@ -143,15 +142,48 @@ TEST(what_comes_while_keys_are_derived_is_not_lost)
 	stage_release(&stage);
 }
 
+TEST(what_comes_while_a_secret_is_looked_up_is_not_lost)
+{
+	STAGE(stage, .settings = "auth_type = plain\nauth_user = admin\nauth_query = LOOKUP $1");
+	struct buffer out = BUFFER_EMPTY;
+	const char *got;
+	int fd = bare_connect(&stage);
+
+	write_startup(&out, VERSION_3,
+		      (const char *const[]){ "user", "dave", "database", "db", NULL });
+	sasl_write_password(&out, SLICE_LITERAL("secret"));
+	bare_send_buffer(&stage, fd, &out);
+	turns(&stage, 30);
+	got = bare_got(fd);
+	CHECK(strncmp(got, "R R S", 5) == 0);
+	CHECK(strstr(got, "K Z(I) "));
+	close(fd);
+	stage_release(&stage);
+}
+
+TEST(a_stranger_gets_no_memory_while_he_is_looked_up)
+{
+	STAGE(stage, .settings = "auth_type = plain\nauth_user = admin\nauth_query = LOOKUP $1",
+	      .login = POSTGRES_SILENT);
+	char much[80000] = { 0 };
+	int fd = start(&stage, "dave", "db");
+
+	bare_send(&stage, fd, much, sizeof(much));
+	turns(&stage, 3);
+	CHECK_TEXT_EQ(bare_got(fd), "E(FATAL 08P01) closed");
+	close(fd);
+	stage_release(&stage);
+}
+
 TEST(an_answer_that_came_too_early_is_looked_at)
 {
 	STAGE(stage, .settings = "auth_type = scram-sha-256\nscram_iterations = 40000");
 	struct buffer out = BUFFER_EMPTY;
-	int           fd = start(&stage, "alice", "db");
+	int fd = start(&stage, "alice", "db");
 
 	CHECK_TEXT_EQ(bare_got(fd), "R ");
 	sasl_write_initial(&out, SLICE_LITERAL("SCRAM-SHA-256"),
-	                   SLICE_LITERAL("n,,n=,r=rOprNGfwEbeRWgbNEkqO"));
+			   SLICE_LITERAL("n,,n=,r=rOprNGfwEbeRWgbNEkqO"));
 	sasl_write_response(&out, SLICE_LITERAL("c=biws,r=guessed,p=AAAA"));
 	bare_send_buffer(&stage, fd, &out);
 	turns(&stage, 40);
@@ -165,12 +197,12 @@ TEST(a_stranger_gets_no_memory)
 {
 	STAGE(stage, .settings = "auth_type = scram-sha-256\nscram_iterations = 1000000");
 	struct buffer out = BUFFER_EMPTY;
-	char          much[80000] = { 0 };
-	int           fd = start(&stage, "alice", "db");
+	char much[80000] = { 0 };
+	int fd = start(&stage, "alice", "db");
 
 	CHECK_TEXT_EQ(bare_got(fd), "R ");
 	sasl_write_initial(&out, SLICE_LITERAL("SCRAM-SHA-256"),
-	                   SLICE_LITERAL("n,,n=,r=rOprNGfwEbeRWgbNEkqO"));
+			   SLICE_LITERAL("n,,n=,r=rOprNGfwEbeRWgbNEkqO"));
 	bare_send_buffer(&stage, fd, &out);
 	bare_send(&stage, fd, much, sizeof(much));
 	turns(&stage, 3);
@@ -183,7 +215,7 @@ TEST(only_a_proof_is_taken_for_one)
 {
 	STAGE(stage, .settings = "auth_type = plain");
 	static const char long_one[] = "p\0\2\0\0";
-	int               fd = start(&stage, "alice", "db");
+	int fd = start(&stage, "alice", "db");
 
 	bare_send(&stage, fd, "Q\0\0\0\x05", 6);
 	CHECK_TEXT_EQ(bare_got(fd), "R E(FATAL 08P01) closed");

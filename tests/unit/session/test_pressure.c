@@ -17,10 +17,11 @@ static size_t kept_for(struct stage *stage, const char *user)
 TEST(a_slow_client_pauses_its_server)
 {
 	STAGE(stage, .settings = "default_pool_size = 1");
-	struct client *client = client_new(&stage, "a", ALICE "> Q(HUGE 20000000)\nhold\nawait go\n"
-	                                                      "resume\n"
-	                                                      "< T D(x*20000000) C(HUGE) Z(I)\n");
-	size_t         most = 0;
+	struct client *client = client_new(&stage, "a",
+					   ALICE "> Q(HUGE 20000000)\nhold\nawait go\n"
+						 "resume\n"
+						 "< T D(x*20000000) C(HUGE) Z(I)\n");
+	size_t most = 0;
 
 	for (int i = 0; i < 2000; i++) {
 		stage_turn(&stage);
@@ -37,9 +38,10 @@ TEST(rows_of_a_slow_client_are_all_there)
 {
 	STAGE(stage, .settings = "default_pool_size = 1");
 
-	client_new(&stage, "a", ALICE "> Q(COPY OUT 3) Q(ROWS 1)\nhold\nwait 1000\nresume\n"
-	                              "< H d(line 1) d(line 2) d(line 3) c C(COPY) Z(I)\n"
-	                              "< T D(x*100) C(ROWS) Z(I)\n");
+	client_new(&stage, "a",
+		   ALICE "> Q(COPY OUT 3) Q(ROWS 1)\nhold\nwait 1000\nresume\n"
+			 "< H d(line 1) d(line 2) d(line 3) c C(COPY) Z(I)\n"
+			 "< T D(x*100) C(ROWS) Z(I)\n");
 	play(&stage);
 	stage_release(&stage);
 }
@@ -50,9 +52,9 @@ TEST(who_does_not_read_is_not_answered_for_ever)
 	struct client *client =
 		client_new(&stage, "a", ALICE "> P(s|SELECT 1) S\n< 1 Z(I)\nhold\nawait never\n");
 	struct buffer batch = BUFFER_EMPTY;
-	const char   *text = "C(S|s) P(s|SELECT 1) H";
-	const char   *again = "C(S|s) P(s|SELECT 1) C(S|s) P(s|SELECT 1) S";
-	size_t        most = 0;
+	const char *text = "C(S|s) P(s|SELECT 1) H";
+	const char *again = "C(S|s) P(s|SELECT 1) C(S|s) P(s|SELECT 1) S";
+	size_t most = 0;
 
 	while (!client->held)
 		stage_turn(&stage);
@@ -77,9 +79,10 @@ TEST(who_does_not_read_is_not_answered_for_ever)
 TEST(a_slow_server_pauses_its_client)
 {
 	STAGE(stage, .settings = "default_pool_size = 1");
-	struct client *client = client_new(&stage, "a", ALICE "> Q(COPY IN)\n< G\nawait go\n"
-	                                                      "< C(COPY 3000) Z(I)\n" ASKS);
-	size_t         before, grown = 0;
+	struct client *client = client_new(&stage, "a",
+					   ALICE "> Q(COPY IN)\n< G\nawait go\n"
+						 "< C(COPY 3000) Z(I)\n" ASKS);
+	size_t before, grown = 0;
 
 	while (strncmp(client->line, "await", 5) != 0)
 		stage_turn(&stage);
@@ -111,8 +114,9 @@ TEST(a_slow_server_pauses_its_client)
 TEST(a_client_that_was_stopped_for_a_lost_copy_goes_on)
 {
 	STAGE(stage, .settings = "default_pool_size = 1");
-	struct client *client = client_new(&stage, "a", ALICE "> Q(COPY BAD)\n< G\nawait go\n"
-	                                                      "< E(ERROR 22P04) Z(I)\n" ASKS);
+	struct client *client = client_new(&stage, "a",
+					   ALICE "> Q(COPY BAD)\n< G\nawait go\n"
+						 "< E(ERROR 22P04) Z(I)\n" ASKS);
 
 	while (strncmp(client->line, "await", 5) != 0)
 		stage_turn(&stage);
@@ -137,7 +141,7 @@ TEST(a_long_pipeline_keeps_nobody_waiting)
 {
 	STAGE(stage, .settings = "default_pool_size = 2");
 	struct client *client = client_new(&stage, "a", ALICE "mark a\nawait never\n");
-	unsigned       before;
+	unsigned before;
 
 	client_new(&stage, "b", BOB ASKS "mark b\nawait go\n" ASKS "mark done\n");
 	while (!stage_is_marked(&stage, "a") || !stage_is_marked(&stage, "b"))

@@ -48,8 +48,9 @@ TEST(max_client_conn_counts_all)
 
 	client_new(&stage, "a", ALICE "mark a\nawait c\n" ASKS);
 	client_new(&stage, "b", BOB "mark b\nawait c\n" ASKS);
-	client_new(&stage, "c", "await a\nawait b\nstart user=carol database=db\n"
-	                        "< E(FATAL 08P01)\neof\nmark c\n");
+	client_new(&stage, "c",
+		   "await a\nawait b\nstart user=carol database=db\n"
+		   "< E(FATAL 08P01)\neof\nmark c\n");
 	play(&stage);
 	client_new(&stage, "d", ALICE ASKS);
 	play(&stage);
@@ -61,8 +62,9 @@ TEST(a_user_has_a_limit_of_his_own)
 	STAGE(stage, .settings = "max_user_client_connections = 1");
 
 	client_new(&stage, "a", ALICE "mark a\nawait b\n" ASKS);
-	client_new(&stage, "b", "await a\nstart user=alice database=db\n< E(FATAL 08P01)\neof\n"
-	                        BOB ASKS "mark b\n");
+	client_new(&stage, "b",
+		   "await a\nstart user=alice database=db\n< E(FATAL 08P01)\neof\n" BOB ASKS
+		   "mark b\n");
 	play(&stage);
 	stage_release(&stage);
 }
@@ -72,8 +74,9 @@ TEST(a_database_has_a_limit_of_its_own)
 	STAGE(stage, .databases = "db = : max_db_client_connections=1\nother = :");
 
 	client_new(&stage, "a", ALICE "mark a\nawait b\n" ASKS);
-	client_new(&stage, "b", "await a\nstart user=bob database=db\n< E(FATAL 08P01)\neof\n"
-	                        "login user=bob database=other\n" ASKS "mark b\n");
+	client_new(&stage, "b",
+		   "await a\nstart user=bob database=db\n< E(FATAL 08P01)\neof\n"
+		   "login user=bob database=other\n" ASKS "mark b\n");
 	play(&stage);
 	stage_release(&stage);
 }
@@ -118,7 +121,7 @@ static void end_db(struct stage *stage, const char *word)
 {
 	(void)word;
 	roster_end_database(stage->roster, pools_database(stage->pools, SLICE_LITERAL("db")),
-	                    END_DATABASE_REMOVED);
+			    END_DATABASE_REMOVED);
 }
 
 TEST(the_clients_of_a_database_can_be_ended)
@@ -126,8 +129,7 @@ TEST(the_clients_of_a_database_can_be_ended)
 	STAGE(stage, .databases = "db = :\nother = :", .act = end_db);
 
 	client_new(&stage, "a", ALICE "mark a\n< E(FATAL 08P01)\neof\n");
-	client_new(&stage, "b",
-	           "login user=bob database=other\nawait a\ndo end\nwait 10\n" ASKS);
+	client_new(&stage, "b", "login user=bob database=other\nawait a\ndo end\nwait 10\n" ASKS);
 	play(&stage);
 	stage_release(&stage);
 }
@@ -144,7 +146,7 @@ TEST(nobody_new_comes_in_when_it_shuts_down)
 
 	client_new(&stage, "a", ALICE "do it\nmark a\nawait b\n" ASKS);
 	client_new(&stage, "b",
-	           "await a\nstart user=bob database=db\n< E(FATAL 08P01)\neof\nmark b\n");
+		   "await a\nstart user=bob database=db\n< E(FATAL 08P01)\neof\nmark b\n");
 	play(&stage);
 	stage_release(&stage);
 }
@@ -161,8 +163,9 @@ TEST(who_is_suspended_is_not_heard)
 {
 	STAGE(stage, .act = suspend);
 
-	client_new(&stage, "a", ALICE "> Q(BEGIN)\n< C(BEGIN) Z(T)\nmark a\nawait o\n"
-	                              "> Q(COMMIT)\nmark asked\n< C(COMMIT) Z(I)\n");
+	client_new(&stage, "a",
+		   ALICE "> Q(BEGIN)\n< C(BEGIN) Z(T)\nmark a\nawait o\n"
+			 "> Q(COMMIT)\nmark asked\n< C(COMMIT) Z(I)\n");
 	client_new(&stage, "o", "await a\ndo suspend\nmark o\nawait asked\nwait 2000\n");
 	client_new(&stage, "b", "await o\nlogin user=bob database=db\n" ASKS);
 	while (stage_client(&stage, "o")->state == CLIENT_ACTING && stage.turns < 10000)

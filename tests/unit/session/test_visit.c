@@ -7,8 +7,8 @@
 /* A service that answers 'Q' with a tag, and does what the text says. */
 static struct {
 	struct session *session;
-	bool            refuses, fails, opened, closed;
-	unsigned        messages, cancels;
+	bool refuses, fails, opened, closed;
+	unsigned messages, cancels;
 } visited;
 
 static bool may_enter(void *ctx, const struct service_login *login, bool *skip_authentication)
@@ -47,9 +47,9 @@ static void answer(const char *tag)
 
 static void answer_much(void)
 {
-	static char   much[300000];
+	static char much[300000];
 	struct buffer out = BUFFER_EMPTY;
-	size_t        mark = result_write_row_begin(&out, 1);
+	size_t mark = result_write_row_begin(&out, 1);
 
 	memset(much, 'x', sizeof(much));
 	result_write_value(&out, (struct slice){ much, sizeof(much) });
@@ -90,7 +90,7 @@ static void close_visit(void *visit)
 	visited.closed = true;
 }
 
-static const char *const    names[] = { "console", "pgcarwash", NULL };
+static const char *const names[] = { "console", "pgcarwash", NULL };
 static const struct service service = {
 	.names = names,
 	.may_enter = may_enter,
@@ -114,9 +114,10 @@ TEST(messages_go_to_the_service)
 
 	/* The daemon's own user over a Unix socket needs no password, if the service says so. */
 	stage.password = "wrong";
-	client_new(&stage, "a", CONSOLE "welcome server_version=1\n"
-	                                "> Q(SHOW)\n< C(DONE) Z(I)\n> Q(SHOW)\n< C(DONE) Z(I)\n"
-	                                "> X\neof\n");
+	client_new(&stage, "a",
+		   CONSOLE "welcome server_version=1\n"
+			   "> Q(SHOW)\n< C(DONE) Z(I)\n> Q(SHOW)\n< C(DONE) Z(I)\n"
+			   "> X\neof\n");
 	play(&stage);
 	CHECK(visited.opened && visited.closed);
 	CHECK_INT_EQ(visited.messages, 2);
@@ -150,8 +151,9 @@ TEST(it_may_take_its_time)
 {
 	SERVICE_STAGE(stage, .settings = "");
 
-	client_new(&stage, "a", CONSOLE "> Q(HOLD) Q(SHOW)\nmark a\nawait c\n"
-	                                "< C(CANCELLED) Z(I) C(DONE) Z(I)\n");
+	client_new(&stage, "a",
+		   CONSOLE "> Q(HOLD) Q(SHOW)\nmark a\nawait c\n"
+			   "< C(CANCELLED) Z(I) C(DONE) Z(I)\n");
 	client_new(&stage, "c", "await a\nwait 100\ncancel a\neof\nmark c\n");
 	while (!stage_is_marked(&stage, "a"))
 		stage_turn(&stage);
@@ -179,11 +181,12 @@ TEST(long_answers_wait_for_their_reader)
 	SERVICE_STAGE(stage, .settings = "");
 	struct session_facts facts;
 
-	client_new(&stage, "a", CONSOLE "hold\n> Q(MUCH) Q(MUCH) Q(MUCH) Q(MUCH) Q(SHOW)\nmark a\n"
-	                                "await go\nresume\n"
-	                                "< D(x*300000) C(MUCH) Z(I) D(x*300000) C(MUCH) Z(I)\n"
-	                                "< D(x*300000) C(MUCH) Z(I) D(x*300000) C(MUCH) Z(I)\n"
-	                                "< C(DONE) Z(I)\n");
+	client_new(&stage, "a",
+		   CONSOLE "hold\n> Q(MUCH) Q(MUCH) Q(MUCH) Q(MUCH) Q(SHOW)\nmark a\n"
+			   "await go\nresume\n"
+			   "< D(x*300000) C(MUCH) Z(I) D(x*300000) C(MUCH) Z(I)\n"
+			   "< D(x*300000) C(MUCH) Z(I) D(x*300000) C(MUCH) Z(I)\n"
+			   "< C(DONE) Z(I)\n");
 	while (!stage_is_marked(&stage, "a"))
 		stage_turn(&stage);
 	turns(&stage, 20);
@@ -198,8 +201,7 @@ TEST(long_answers_wait_for_their_reader)
 TEST(it_is_sent_no_message_that_is_too_long)
 {
 	SERVICE_STAGE(stage, .settings = "");
-	struct client *client =
-		client_new(&stage, "a", CONSOLE "mark a\n< E(FATAL 08P01)\neof\n");
+	struct client *client = client_new(&stage, "a", CONSOLE "mark a\n< E(FATAL 08P01)\neof\n");
 
 	while (!stage_is_marked(&stage, "a"))
 		stage_turn(&stage);
