@@ -21,8 +21,8 @@ enum tls_side { TLS_WITH_CLIENTS, TLS_WITH_SERVERS };
 /*
  * Reads the client_tls_ or server_tls_ settings and the files they name. The caller holds the
  * context (tls_context_unref). NULL: it cannot be, and why (appended) says what failed first,
- * with the name of the setting, the file and OpenSSL's reason. With sslmode disable nothing is
- * read and it is always made.
+ * with the name of the setting, the file and OpenSSL's reason. With sslmode disable no file is
+ * read.
  */
 struct tls_context *tls_context_new(enum tls_side side, const struct settings *settings,
 				    struct buffer *why) MUST_USE;

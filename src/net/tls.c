@@ -26,6 +26,7 @@ struct choices {
 	const char *ca_file, *cert_file, *key_file;
 	const char *ciphers, *suites, *protocols;
 	const char *dheparams, *curve; /* "auto" with servers: they choose */
+	bool proves_clients;	       /* auth_type is cert */
 };
 
 static struct choices choices_of(enum tls_side side, const struct settings *settings)
@@ -42,6 +43,7 @@ static struct choices choices_of(enum tls_side side, const struct settings *sett
 			.protocols = settings->client_tls_protocols,
 			.dheparams = settings->client_tls_dheparams,
 			.curve = settings->client_tls_ecdhcurve,
+			.proves_clients = settings->auth_type == AUTH_TYPE_CERT,
 		};
 	return (struct choices){
 		.prefix = "server_tls",
@@ -293,18 +295,23 @@ static enum result use_authorities(SSL_CTX *ssl, const struct choices *choices, 
 static enum result check_needs(const struct choices *choices, enum tls_side side,
 			       struct buffer *why)
 {
+	bool uses = choices->mode != TLS_MODE_DISABLE;
+	const char *lacks = NULL;
+
 	if (side != TLS_WITH_CLIENTS)
 		return OK;
-	if (!*choices->cert_file || !*choices->key_file) {
-		buffer_append_text(why, "client_tls_sslmode other than disable needs "
-					"client_tls_key_file and client_tls_cert_file");
-		return BROKEN;
-	}
-	if (choices->mode == TLS_MODE_VERIFY_FULL && !*choices->ca_file) {
-		buffer_append_text(why, "client_tls_sslmode verify-full needs client_tls_ca_file");
-		return BROKEN;
-	}
-	return OK;
+	if (uses && (!*choices->cert_file || !*choices->key_file))
+		lacks = "client_tls_sslmode other than disable needs client_tls_key_file and "
+			"client_tls_cert_file";
+	else if (choices->mode == TLS_MODE_VERIFY_FULL && !*choices->ca_file)
+		lacks = "client_tls_sslmode verify-full needs client_tls_ca_file";
+	else if (choices->proves_clients && (!uses || !*choices->ca_file))
+		lacks = "auth_type cert needs client_tls_ca_file, and a client_tls_sslmode other "
+			"than disable";
+	if (!lacks)
+		return OK;
+	buffer_append_text(why, lacks);
+	return BROKEN;
 }
 
 /* ---- whom to believe ---- */
@@ -456,9 +463,8 @@ struct tls_context *tls_context_new(enum tls_side side, const struct settings *s
 	context->holders = 1;
 	context->side = side;
 	context->mode = choices.mode;
-	if (choices.mode == TLS_MODE_DISABLE)
-		return context;
-	if (check_needs(&choices, side, why) == OK && build(context, &choices, why) == OK)
+	if (check_needs(&choices, side, why) == OK &&
+	    (choices.mode == TLS_MODE_DISABLE || build(context, &choices, why) == OK))
 		return context;
 	tls_context_unref(context);
 	return NULL;

@@ -143,6 +143,15 @@ TEST(what_clients_need)
 	settings = usable();
 	settings.client_tls_sslmode = TLS_MODE_VERIFY_FULL;
 	CHECK_REFUSED(TLS_WITH_CLIENTS, &settings, "client_tls_ca_file");
+	settings = usable();
+	settings.auth_type = AUTH_TYPE_CERT;
+	CHECK_REFUSED(TLS_WITH_CLIENTS, &settings, "auth_type cert needs client_tls_ca_file");
+	settings.client_tls_ca_file = authority.certificate_file;
+	CHECK_MADE(TLS_WITH_CLIENTS, &settings);
+	settings = tls_settings();
+	settings.auth_type = AUTH_TYPE_CERT;
+	CHECK_REFUSED(TLS_WITH_CLIENTS, &settings, "auth_type cert needs", "client_tls_sslmode");
+	CHECK_MADE(TLS_WITH_SERVERS, &settings);
 }
 
 TEST(servers_need_key_and_certificate_together)

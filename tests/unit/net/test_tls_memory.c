@@ -9,6 +9,10 @@
 
 static int records, most_records;
 
+/* The allocation of OpenSSL's that fails, counted down; 0: none. */
+static int fails;
+static bool has_failed;
+
 static void count(void *block, int change)
 {
 	if (!block || malloc_usable_size(block) < RECORD)
@@ -18,9 +22,17 @@ static void count(void *block, int change)
 		most_records = records;
 }
 
+static bool is_to_fail(void)
+{
+	if (fails == 0 || --fails > 0)
+		return false;
+	has_failed = true;
+	return true;
+}
+
 static void *counted_alloc(size_t size, const char *file, int line)
 {
-	void *block = malloc(size);
+	void *block = is_to_fail() ? NULL : malloc(size);
 
 	(void)file;
 	(void)line;
@@ -32,6 +44,8 @@ static void *counted_realloc(void *block, size_t size, const char *file, int lin
 {
 	(void)file;
 	(void)line;
+	if (is_to_fail())
+		return NULL;
 	count(block, -1);
 	block = realloc(block, size);
 	count(block, 1);
@@ -96,4 +110,34 @@ TEST(idle_holds_no_buffers_of_ours)
 	CHECK(mem_bytes_in_use() <= before + OUT_BLOCK + 64);
 	CHECK(pair.near->stream->kept == NULL && pair.far->stream->out == NULL);
 	pair_release(&pair);
+}
+
+/* Whatever OpenSSL lacks, one connection ends and the other side notices. */
+TEST(openssl_without_memory)
+{
+	struct settings settings = pair_settings();
+	struct tls_context *clients = context_for(TLS_WITH_CLIENTS, &settings);
+	struct tls_context *servers = context_for(TLS_WITH_SERVERS, &settings);
+
+	has_failed = true;
+	for (int nth = 1; has_failed && nth < 100000; nth += 1 + nth / 16) {
+		struct pair pair;
+
+		pair_init(&pair);
+		has_failed = false;
+		fails = nth;
+		CHECK_INT_EQ(start(pair.near, clients, NULL), OK);
+		CHECK_INT_EQ(start(pair.far, servers, "db.example"), OK);
+		for (int i = 0;
+		     i < 500 && !pair_is_settled(&pair) && !pair.near->ends && !pair.far->ends; i++)
+			turn(pair.loop);
+		CHECK(pair.near->ends || pair.far->ends || pair_is_settled(&pair));
+		if (stream_write(pair.far->stream, SLICE_LITERAL("hello")) == OK)
+			turns(pair.loop, 3);
+		fails = 0;
+		pair_release(&pair);
+	}
+	CHECK(!has_failed);
+	tls_context_unref(clients);
+	tls_context_unref(servers);
 }
