@@ -170,6 +170,16 @@ TALK(deallocate_takes_a_name_given_by_parse)
 	GIVES_BACK(0);
 }
 
+TALK(own_replies_in_front_of_it_are_not_lost)
+{
+	SENDS(0, "Pa=one S");
+	SAYS(0, "1 ZI");
+	SENDS(0, "Pb=one Q=DEALLOCATE.a");
+	SAYS(0, "C=PREPARE ZI C=DEALLOCATE ZI");
+	AT_CLIENT(0, "1 ZI 1 C=DEALLOCATE ZI");
+	GIVES_BACK(0);
+}
+
 TALK(one_that_is_refused_gives_the_name_back)
 {
 	SENDS(0, "Pa=one S");
