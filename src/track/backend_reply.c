@@ -78,6 +78,9 @@ static struct reply finish(struct backend *backend, struct reply reply, size_t a
 		reply.action = REPLY_SWALLOW;
 	reply.ahead = reply.behind = SLICE_NONE;
 	if (backend->own.len > 0) {
+		/* The client's own, before a request that is not its own. */
+		if (reply.creditor == NULL)
+			reply.creditor = backend->lent_to;
 		reply.ahead = (struct slice){ backend->own.data, ahead };
 		reply.behind = (struct slice){ backend->own.data + ahead,
 					       backend->own.len - ahead };

@@ -122,6 +122,8 @@ static void note_end(struct conversation *conversation, struct backend *backend,
 	backend->last_end = debt->number;
 	backend->ended_close = backend->last_close;
 	backend->batch_open = false;
+	/* Its portals may be gone, or never have been. */
+	request_forget_portal(conversation);
 }
 
 static struct step on_sync(struct conversation *conversation, struct backend *backend)

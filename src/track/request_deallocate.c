@@ -9,6 +9,12 @@
 #include "track_internal.h"
 #include "wire/query.h"
 
+void request_forget_portal(struct conversation *conversation)
+{
+	statement_unref(conversation->dropper);
+	conversation->dropper = NULL;
+}
+
 void request_note_portal(struct conversation *conversation, struct slice portal,
 			 struct statement *statement)
 {
@@ -24,8 +30,7 @@ void request_note_portal(struct conversation *conversation, struct slice portal,
 		memcpy(conversation->dropper_portal, portal.data, portal.len);
 		conversation->dropper_portal[portal.len] = '\0';
 	} else if (slice_equal(portal, slice_of(conversation->dropper_portal))) {
-		statement_unref(conversation->dropper);
-		conversation->dropper = NULL;
+		request_forget_portal(conversation);
 	}
 }
 

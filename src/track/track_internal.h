@@ -136,6 +136,8 @@ bool backend_write_renamed(struct backend *backend, const struct debt *debt,
 enum result backend_undo_drop(struct backend *backend, struct debt *debt, bool failed) MUST_USE;
 
 /* request_deallocate.c */
+/* A batch ends: of its portals nothing is known any more. */
+void request_forget_portal(struct conversation *conversation);
 /* portal is to be bound to statement (NULL: one we know nothing of). */
 void request_note_portal(struct conversation *conversation, struct slice portal,
 			 struct statement *statement);

@@ -121,6 +121,14 @@ static inline void talk_write_name(struct buffer *out, struct slice name)
 	buffer_append(out, "", 1);
 }
 
+/* A script has dots for the blanks in a text. */
+static inline void talk_write_words(struct buffer *out, struct slice words)
+{
+	for (size_t i = 0; i < words.len; i++)
+		writer_u8(out, words.data[i] == '.' ? ' ' : (uint8_t)words.data[i]);
+	writer_u8(out, 0);
+}
+
 static inline void talk_write_bind(struct buffer *out, struct slice rest)
 {
 	struct slice first = talk_cut(&rest, '/');
@@ -137,12 +145,12 @@ static inline void talk_write_request(struct buffer *out, char type, struct slic
 	size_t mark = writer_begin(out, type);
 
 	switch (type) {
-	case 'Q': writer_text(out, (struct slice){ rest.data + 1, rest.len - 1 }); break;
+	case 'Q': talk_write_words(out, (struct slice){ rest.data + 1, rest.len - 1 }); break;
 	case 'P':
 		if (rest.len > 0 && rest.data[0] == '+')
 			rest = (struct slice){ rest.data + 1, rest.len - 1 };
 		talk_write_name(out, talk_cut(&rest, '='));
-		writer_text(out, rest);
+		talk_write_words(out, rest);
 		writer_u16(out, 0);
 		break;
 	case 'B': talk_write_bind(out, rest); break;
@@ -189,13 +197,7 @@ static inline void talk_write_reply(struct buffer *out, char type, struct slice 
 	mark = writer_begin(out, type);
 	switch (type) {
 	case 'Z': writer_u8(out, (uint8_t)rest.data[0]); break;
-	case 'C':
-		rest = (struct slice){ rest.data + 1, rest.len - 1 };
-		/* A tag of several words is written with dots. */
-		for (size_t i = 0; i < rest.len; i++)
-			writer_u8(out, rest.data[i] == '.' ? ' ' : (uint8_t)rest.data[i]);
-		writer_u8(out, 0);
-		break;
+	case 'C': talk_write_words(out, (struct slice){ rest.data + 1, rest.len - 1 }); break;
 	case 'S':
 		rest = (struct slice){ rest.data + 1, rest.len - 1 };
 		writer_text(out, talk_cut(&rest, '/'));

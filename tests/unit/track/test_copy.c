@@ -214,6 +214,41 @@ TALK(the_answer_to_the_next_query_tells_that_no_stray_ready_comes)
 	CHECK(self->broken);
 }
 
+/* The Close would be read by the second COPY, which takes none. */
+TALK(what_resolves_a_doubt_is_not_sent_into_another_copy)
+{
+	SENDS(0, "Q=copy S");
+	SAYS(0, "G");
+	SENDS(0, "d c Q=copy S");
+	AT_SERVER(0, "Q=copy S d c Q=copy S");
+	SAYS(0, "E=22P02 ZI G");
+	SENDS(0, "d c");
+	SAYS(0, "C=COPY ZI");
+	AT_CLIENT(0, "G E=22P02 ZI G C=COPY ZI");
+	GIVES_BACK(0);
+}
+
+/* A client that has not seen the COPY fail ends it and goes on. */
+TALK(a_stray_ready_comes_before_our_own_replies)
+{
+	SENDS(0, "Pa=one S");
+	SAYS(0, "1 ZI");
+	AT_CLIENT(0, "1 ZI");
+	SENDS(0, "Q=copy S d c Cs=a Pb=two S");
+	SAYS(0, "G E=P0001 ZI ZI 1 ZI");
+	AT_CLIENT(0, "G E=P0001 ZI ZI 3 1 ZI");
+	GIVES_BACK(0);
+}
+
+/* Had the COPY gone on, the server would have ended the connection. */
+TALK(a_request_behind_a_copy_that_failed)
+{
+	SENDS(0, "P=copy B E S Q=two");
+	SAYS(0, "1 2 G E=P0001 ZI C=SELECT ZI");
+	AT_CLIENT(0, "1 2 G E=P0001 ZI C=SELECT ZI");
+	GIVES_BACK(0);
+}
+
 TALK(a_batch_behind_a_copy)
 {
 	SENDS(0, "P=copy B E H");

@@ -151,6 +151,103 @@ TALK(a_long_query_may_hold_one)
 	CHECK(!self->waits);
 }
 
+/* ---- DEALLOCATE of a name given by Parse ---- */
+
+TALK(deallocate_takes_a_name_given_by_parse)
+{
+	SENDS(0, "Pa=one S");
+	SAYS(0, "1 ZI");
+	SENDS(0, "Q=DEALLOCATE.a");
+	AT_SERVER(0, "P#1=one S Q=PREPARE.\"a\".AS.SELECT.1 Q=DEALLOCATE.a");
+	WAITS(0, "Ba");
+	SAYS(0, "C=PREPARE ZI C=DEALLOCATE ZI");
+	AT_CLIENT(0, "1 ZI C=DEALLOCATE ZI");
+	CHECK_INT_EQ(conversation_statements(self->clients[0]), 0);
+	SENDS(0, "Pa=one S");
+	/* The shared copy stays. */
+	AT_SERVER(0, "S");
+	SAYS(0, "ZI");
+	GIVES_BACK(0);
+}
+
+TALK(own_replies_in_front_of_it_are_not_lost)
+{
+	SENDS(0, "Pa=one S");
+	SAYS(0, "1 ZI");
+	SENDS(0, "Pb=one Q=DEALLOCATE.a");
+	SAYS(0, "C=PREPARE ZI C=DEALLOCATE ZI");
+	AT_CLIENT(0, "1 ZI 1 C=DEALLOCATE ZI");
+	GIVES_BACK(0);
+}
+
+TALK(one_that_is_refused_gives_the_name_back)
+{
+	SENDS(0, "Pa=one S");
+	SAYS(0, "1 ZI");
+	SENDS(0, "Q=DEALLOCATE.a");
+	SAYS(0, "C=PREPARE ZI E=57014 ZI");
+	CHECK_INT_EQ(conversation_statements(self->clients[0]), 1);
+	GIVES_BACK(0);
+	/* What was made for it to drop is still there. */
+	CHECK(!backend_is_clean(&self->servers[0]));
+	buffer_clear(&self->at_server[0]);
+	RECOVERS(0, "Q=DEALLOCATE.ALL");
+}
+
+TALK(deallocate_by_extended_query)
+{
+	SENDS(0, "Pa=one Pd=DEALLOCATE.a S");
+	SAYS(0, "1 1 ZI");
+	SENDS(0, "Bp/d P=two B E");
+	/* It is not known what the portal in front of it does. */
+	WAITS(0, "Ep");
+	SAYS(0, "2 1 2 C=SELECT");
+	CHECK_INT_EQ(conversation_statements(self->clients[0]), 2);
+	SENDS(0, "Ep S");
+	AT_SERVER(0, "P#1=one P#2=DEALLOCATE.a S Bp/#2 P=two B E Cs=a Pa=SELECT.1 Ep S");
+	SAYS(0, "3 1 C=DEALLOCATE ZI");
+	AT_CLIENT(0, "1 1 ZI 2 1 2 C=SELECT C=DEALLOCATE ZI");
+	CHECK_INT_EQ(conversation_statements(self->clients[0]), 1);
+	GIVES_BACK(0);
+}
+
+TALK(a_portal_bound_anew_deallocates_no_more)
+{
+	SENDS(0, "Pa=one Pd=DEALLOCATE.a S");
+	SAYS(0, "1 1 ZI");
+	SENDS(0, "Bd P=two B E S");
+	AT_SERVER(0, "P#1=one P#2=DEALLOCATE.a S B#2 P=two B E S");
+	SAYS(0, "2 1 2 C=SELECT ZI");
+	CHECK_INT_EQ(conversation_statements(self->clients[0]), 2);
+	GIVES_BACK(0);
+}
+
+TALK(deallocate_of_a_name_in_doubt_waits)
+{
+	SENDS(0, "Bnone Pa=one S");
+	WAITS(0, "Q=DEALLOCATE.a");
+	SAYS(0, "E=26000 ZI");
+	SENDS(0, "Q=DEALLOCATE.a");
+	CHECK(!self->waits);
+	AT_SERVER(0, "Bnone P#1=one S Q=DEALLOCATE.a");
+	SAYS(0, "E=26000 ZI");
+	SENDS(0, "Pa=one S");
+	SAYS(0, "1 ZI");
+	SENDS(0, "Q=DEALLOCATE.ALL");
+	WAITS(0, "Q=DEALLOCATE.a");
+}
+
+TALK(deallocate_of_a_statement_too_long_to_be_kept)
+{
+	SENDS(0, "P+a=long S");
+	SAYS(0, "1 ZI");
+	SENDS(0, "Q=DEALLOCATE.a");
+	AT_SERVER(0, "Pa=long S Q=DEALLOCATE.a");
+	SAYS(0, "C=DEALLOCATE ZI");
+	CHECK(!conversation_is_pinned(self->clients[0]));
+	CHECK_INT_EQ(conversation_statements(self->clients[0]), 0);
+}
+
 TALK(our_own_reset_query_drops_copies_only)
 {
 	struct buffer out = BUFFER_EMPTY;

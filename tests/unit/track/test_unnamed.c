@@ -195,6 +195,17 @@ TALK(two_failed_batches_leave_the_first)
 	AT_SERVER(0, "P=one B S");
 }
 
+/* The first query is skipped and undone, the second is not. */
+TALK(a_query_behind_one_that_is_undone)
+{
+	SENDS(0, "P=one S");
+	SAYS(0, "1 ZI");
+	SENDS(0, "Bnone Q=x S Q=y");
+	SAYS(0, "E=26000 ZI C=Y ZI");
+	SENDS(0, "B S");
+	AT_SERVER(0, "P=one S Bnone Q=x S Q=y Cs= B S");
+}
+
 /* The server may have another client's, if the batch that brought ours is skipped. */
 TALK(brought_in_a_batch_under_way_it_is_brought_again)
 {
