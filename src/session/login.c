@@ -330,8 +330,10 @@ static void on_answer(struct session *session, const struct message *message)
 /* The proof takes time: the client's next answer is looked at when that is over. */
 static bool is_at_work(const struct login *login)
 {
+	const struct challenge *challenge = login->challenge;
+
 	return login->lookup != NULL ||
-	       (login->challenge != NULL && challenge_state(login->challenge) == CHALLENGE_DERIVING);
+	       (challenge != NULL && challenge_state(challenge) == CHALLENGE_DERIVING);
 }
 
 static void prove(struct session *session)

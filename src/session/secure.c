@@ -82,5 +82,6 @@ void secure_log_failure(const struct session *session)
 	const char *failure = stream_tls_failure(session->stream);
 
 	if (failure[0] != '\0' && !stream_is_secured(session->stream))
-		log_line(LEVEL_WARNING, session_prefix(session), "TLS handshake error: %s", failure);
+		log_line(LEVEL_WARNING, session_prefix(session), "TLS handshake error: %s",
+		         failure);
 }
