@@ -32,6 +32,12 @@ enum tls_mode {
 	TLS_MODE_VERIFY_FULL,
 };
 
+/* As libpq's sslnegotiation. */
+enum ssl_negotiation {
+	SSL_NEGOTIATION_POSTGRES, /* SSLRequest first */
+	SSL_NEGOTIATION_DIRECT,
+};
+
 enum load_balance_hosts {
 	LOAD_BALANCE_ROUND_ROBIN,
 	LOAD_BALANCE_DISABLE,

@@ -32,6 +32,7 @@ struct database_settings {
 	const char *password;
 	const char *connect_query;
 	enum load_balance_hosts load_balance_hosts;
+	enum ssl_negotiation sslnegotiation;
 
 	/* put into the server's start-up packet */
 	const char *client_encoding;

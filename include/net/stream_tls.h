@@ -23,7 +23,7 @@ struct stream_tls_start {
 	 * is told to the server (RFC 6066), and checked with verify-full. NULL with clients.
 	 */
 	const char *host;
-	/* With clients: the peer must have asked for protocol "postgresql" (RFC 7301). */
+	/* Both sides must mean protocol "postgresql" (RFC 7301); else it is refused if named. */
 	bool needs_protocol;
 };
 

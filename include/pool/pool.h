@@ -61,6 +61,22 @@ void pool_withdraw(struct waiter *waiter);
  * callback of the borrower comes after. Also right for a server whose on_lost is on its way.
  */
 void pool_give_back(struct server *server, bool mid_message);
+
+/* How a client left that still had a server. */
+struct farewell {
+	/*
+	 * It said Terminate. PostgreSQL does what was asked before that and only then reads it, so
+	 * what runs is not cancelled, for a minute at most.
+	 */
+	bool     orderly;
+	char     message_type; /* of the message it was sending; counts only with ... */
+	uint32_t message_left; /* ... bytes of its body that will never come */
+};
+/*
+ * As pool_give_back, knowing more. A CopyData message can be filled up, as the COPY is made to
+ * fail anyway; any other message cut short costs the server.
+ */
+void pool_give_back_after(struct server *server, const struct farewell *farewell);
 /* The borrower found the server unusable (why goes to the log); closes it, as pool_give_back. */
 void pool_discard(struct server *server, enum ending why);
 

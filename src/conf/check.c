@@ -109,6 +109,12 @@ static void check_database(const struct settings *settings,
 			"database \"%s\" needs a user: with auth_type any clients have no name "
 			"to log in with",
 			database->name);
+	if (database->sslnegotiation == SSL_NEGOTIATION_DIRECT &&
+	    settings->server_tls_sslmode == TLS_MODE_DISABLE)
+		complaints_add(complaints, COMPLAINT_WARNING, database->file, database->line,
+			       "database \"%s\": sslnegotiation=direct does nothing: "
+			       "server_tls_sslmode is disable",
+			       database->name);
 	if (database->password && !database->user)
 		complaints_add(complaints, COMPLAINT_WARNING, database->file, database->line,
 			       "database \"%s\": the password is not used without a user",

@@ -36,6 +36,12 @@ const struct choice choice_tls_mode[] = {
 	{ NULL, 0, false },
 };
 
+const struct choice choice_ssl_negotiation[] = {
+	{ "postgres", SSL_NEGOTIATION_POSTGRES, false },
+	{ "direct", SSL_NEGOTIATION_DIRECT, false },
+	{ NULL, 0, false },
+};
+
 const struct choice choice_load_balance[] = {
 	{ "round-robin", LOAD_BALANCE_ROUND_ROBIN, false },
 	{ "disable", LOAD_BALANCE_DISABLE, false },

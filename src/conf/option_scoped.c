@@ -60,6 +60,11 @@ static const struct option database_rows[] = {
   .standard = "round-robin",
   .help = "With several hosts: round-robin takes the next one for each connection, disable stays "
 	"with one until a connection fails." },
+{ ENUM(sslnegotiation, enum ssl_negotiation, choice_ssl_negotiation), CONNECT,
+  .standard = "postgres",
+  .help = "How TLS with the server begins: postgres asks first, direct begins at once, which "
+	"saves a round trip and needs PostgreSQL 17. Without effect while server_tls_sslmode is "
+	"disable, and on Unix sockets." },
 { SIZE(max_db_connections), LIVE,
   .help = "Instead of the global key. 0 and -1 as if not given." },
 { SIZE(max_db_client_connections), LIVE,

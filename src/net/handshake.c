@@ -99,11 +99,11 @@ static bool has_protocol(const struct stream_tls *tls)
 
 static void finish(struct stream *stream)
 {
+	static const char no_protocol[] = "handshake failed: no protocol was agreed on (ALPN)";
 	struct stream_tls *tls = stream->tls;
 
 	if (tls->needs_protocol && !has_protocol(tls)) {
-		tls->failure =
-			mem_copy_text("handshake failed: no protocol was asked for (ALPN)", 50);
+		tls->failure = mem_copy_text(no_protocol, sizeof(no_protocol) - 1);
 		stream_tell_end(stream, EPROTO);
 		return;
 	}

@@ -3,7 +3,7 @@
  * the server it is aimed at and lives until the request is settled. Requests that come while
  * the key was not sent yet join the connection under way.
  *
- *   dialling --connected, still wanted--> sent --PostgreSQL closed--> settled
+ *   dialling, TLS --still wanted--> sent --PostgreSQL closed--> settled
  *
  * PostgreSQL closes the connection after it has signalled the backend, so a query sent to the
  * server after that is not hit (docs, "Canceling Requests in Progress"). When it does not close
@@ -23,12 +23,18 @@
 /* Longest wait for either step when cancel_wait_timeout is off. */
 #define CANCEL_SECONDS 10
 
+/* Pauses between the cancels of one request whose client left: the first, and the longest. */
+#define PAUSE_MS         250
+#define LONGEST_PAUSE_MS 1000
+
 struct cancel {
 	struct list_node node; /* in server->cancels, once over in server->cancels_over */
 	struct server   *server;
 	struct list      requests;
 	struct dial     *dial;
-	struct stream   *stream; /* once sent */
+	struct stream   *stream; /* once connected */
+	bool             asks_tls; /* SSLRequest is not answered yet */
+	bool             sent;     /* the key */
 	struct timer     timer;
 	enum ending      outcome;
 	struct loop_task task; /* tells it, then frees */
@@ -93,12 +99,11 @@ static void end_cancel(struct cancel *cancel, enum ending why)
 {
 	struct server *server = cancel->server;
 
-	if (cancel->stream) {
+	if (cancel->sent)
 		server->pool->cancels_sent--;
-		stream_close(cancel->stream, false);
-	} else {
+	else
 		server->pool->cancels_dialling--;
-	}
+	stream_close(cancel->stream, false);
 	if (cancel->dial)
 		dial_cancel(cancel->dial);
 	timer_release(&cancel->timer);
@@ -118,41 +123,17 @@ static void settle(struct cancel *cancel, enum ending why)
 		settled(server);
 }
 
-/* ---- sent ---- */
+/* ---- connected ---- */
 
-static void on_input(void *ctx)
+static bool is_wanted(struct cancel *cancel)
 {
-	struct cancel *cancel = ctx;
+	LIST_EACH(&cancel->requests, node) {
+		struct cancel_request *request = CONTAINER_OF(node, struct cancel_request, node);
 
-	stream_consume(cancel->stream, stream_input(cancel->stream).len);
-}
-
-static void on_room(void *ctx)
-{
-	(void)ctx;
-}
-
-static void on_end(void *ctx, int error)
-{
-	(void)error;
-	settle(ctx, END_CANCEL_SENT);
-}
-
-static const struct stream_events stream_events = {
-	.on_input = on_input,
-	.on_room = on_room,
-	.on_end = on_end,
-};
-
-static void on_due(void *ctx)
-{
-	struct cancel *cancel = ctx;
-	struct server *server = cancel->server;
-
-	if (cancel->stream)
-		server_close(server, END_CANCEL_TIMEOUT, NULL);
-	else
-		settle(cancel, END_CANCEL_TIMEOUT);
+		if (!request->still_wanted || !request->still_wanted(request->ctx))
+			end_request(cancel, request, END_CANCEL_LATE);
+	}
+	return cancel->requests.len > 0;
 }
 
 static struct span cancel_timeout(const struct pools *pools)
@@ -162,7 +143,7 @@ static struct span cancel_timeout(const struct pools *pools)
 	return timeout.us > 0 ? timeout : span_seconds(CANCEL_SECONDS);
 }
 
-static enum result send_key(struct cancel *cancel)
+static enum result write_key(struct cancel *cancel)
 {
 	struct server *server = cancel->server;
 	struct buffer  out = BUFFER_EMPTY;
@@ -176,18 +157,101 @@ static enum result send_key(struct cancel *cancel)
 	return result;
 }
 
-/* ---- dialling ---- */
-
-static bool is_wanted(struct cancel *cancel)
+static void send_key(struct cancel *cancel)
 {
-	LIST_EACH(&cancel->requests, node) {
-		struct cancel_request *request = CONTAINER_OF(node, struct cancel_request, node);
+	struct server *server = cancel->server;
 
-		if (!request->still_wanted || !request->still_wanted(request->ctx))
-			end_request(cancel, request, END_CANCEL_LATE);
+	if (!is_wanted(cancel)) {
+		settle(cancel, END_CANCEL_LATE);
+		return;
 	}
-	return cancel->requests.len > 0;
+	if (write_key(cancel) != OK) {
+		settle(cancel, END_CONNECT_FAILED);
+		return;
+	}
+	cancel->sent = true;
+	server->pool->cancels_dialling--;
+	server->pool->cancels_sent++;
+	timer_arm_in(&cancel->timer, cancel_timeout(server->pool->pools));
+	log_line(LEVEL_DEBUG, server_prefix(server), "sent cancel request");
 }
+
+static void go_on_securing(struct cancel *cancel, enum secure_answer answer, enum ending why)
+{
+	switch (answer) {
+	case SECURE_WAIT:
+	case SECURE_SHAKING: return;
+	case SECURE_PLAIN:
+		cancel->asks_tls = false;
+		send_key(cancel);
+		return;
+	case SECURE_BROKEN: break;
+	}
+	log_line(LEVEL_WARNING, server_prefix(cancel->server), "cancel: %s", ending_row(why)->text);
+	settle(cancel, END_CONNECT_FAILED);
+}
+
+static void on_ssl_answer(struct cancel *cancel)
+{
+	enum ending        why = END_NONE;
+	enum secure_answer answer = secure_take_answer(cancel->server, cancel->stream, &why);
+
+	go_on_securing(cancel, answer, why);
+}
+
+static void on_input(void *ctx)
+{
+	struct cancel *cancel = ctx;
+
+	if (cancel->asks_tls)
+		on_ssl_answer(cancel);
+	else
+		stream_consume(cancel->stream, stream_input(cancel->stream).len);
+}
+
+static void on_secured(void *ctx)
+{
+	struct cancel *cancel = ctx;
+
+	cancel->asks_tls = false;
+	send_key(cancel);
+}
+
+static void on_end(void *ctx, int error)
+{
+	struct cancel *cancel = ctx;
+
+	if (cancel->sent) {
+		settle(cancel, END_CANCEL_SENT);
+		return;
+	}
+	(void)secure_judge_end(cancel->server, cancel->stream, error);
+	settle(cancel, END_CONNECT_FAILED);
+}
+
+static void on_room(void *ctx)
+{
+	(void)ctx;
+}
+
+static const struct stream_events stream_events = {
+	.on_input = on_input,
+	.on_room = on_room,
+	.on_end = on_end,
+	.on_secured = on_secured,
+};
+
+static void on_due(void *ctx)
+{
+	struct cancel *cancel = ctx;
+
+	if (cancel->sent)
+		server_close(cancel->server, END_CANCEL_TIMEOUT, NULL);
+	else
+		settle(cancel, END_CANCEL_TIMEOUT);
+}
+
+/* ---- dialling ---- */
 
 static void on_dialled(void *ctx, int fd, enum ending why, const char *detail)
 {
@@ -212,14 +276,9 @@ static void on_dialled(void *ctx, int fd, enum ending why, const char *detail)
 		settle(cancel, END_CONNECT_FAILED);
 		return;
 	}
-	server->pool->cancels_dialling--;
-	server->pool->cancels_sent++;
-	if (send_key(cancel) != OK) {
-		settle(cancel, END_CONNECT_FAILED);
-		return;
-	}
+	cancel->asks_tls = true;
 	timer_arm_in(&cancel->timer, cancel_timeout(pools));
-	log_line(LEVEL_DEBUG, server_prefix(server), "sent cancel request");
+	go_on_securing(cancel, secure_begin(server, cancel->stream), END_NO_MEMORY);
 }
 
 static enum result dial_server(struct cancel *cancel)
@@ -248,7 +307,7 @@ static struct cancel *find_cancel(struct server *server)
 	struct list_node *last = list_last(&server->cancels);
 	struct cancel    *cancel = last ? CONTAINER_OF(last, struct cancel, node) : NULL;
 
-	if (cancel && !cancel->stream)
+	if (cancel && !cancel->sent)
 		return cancel;
 	cancel = mem_alloc_zero(sizeof(*cancel));
 	if (!cancel)
@@ -315,13 +374,13 @@ void canceler_forget(struct server *server, void *ctx)
 
 /* ---- for the server ---- */
 
-/* A request of the client that left is what the server is at. */
+/* A request of the client that left is what the server is at, and it is to be ended. */
 static bool is_at_clients_work(const struct server *server)
 {
 	const struct debt *head = ledger_head(&server->backend.ledger);
 
-	return server->state == SERVER_TESTED && server->work == WORK_CLEAN && head &&
-	       head->fate == FATE_FORWARD;
+	return server->state == SERVER_TESTED && server->work == WORK_CLEAN &&
+	       !server->finishing && head && head->fate == FATE_FORWARD;
 }
 
 static bool own_still_wanted(void *ctx)
@@ -329,19 +388,48 @@ static bool own_still_wanted(void *ctx)
 	return is_at_clients_work(ctx);
 }
 
+static void plan_next(struct server *server, struct moment now)
+{
+	int64_t longest = span_ms(LONGEST_PAUSE_MS).us;
+
+	server->cancel_due = moment_after(now, server->cancel_pause);
+	server->cancel_pause.us *= 2;
+	if (server->cancel_pause.us > longest)
+		server->cancel_pause.us = longest;
+}
+
 void canceler_cancel_own(struct server *server)
 {
-	uint64_t number;
+	struct moment now = loop_now(server->pool->pools->loop);
+	uint64_t      number;
 
 	if (!is_at_clients_work(server) || server->cancels.len)
 		return;
 	number = ledger_head(&server->backend.ledger)->number + 1;
-	if (server->cancelled == number)
+	if (server->cancelled != number) {
+		server->cancelled = number;
+		server->cancel_pause = span_ms(PAUSE_MS);
+	} else if (moment_is_never(server->cancel_due)) {
+		plan_next(server, now);
 		return;
-	server->cancelled = number;
+	} else if (!moment_reached(server->cancel_due, now)) {
+		return;
+	}
+	server->cancel_due = MOMENT_NEVER;
 	/* Without it the cleaning ends when the query does, or in time. */
-	if (canceler_start(server, own_still_wanted, NULL, server) != OK)
-		log_line(LEVEL_DEBUG, server_prefix(server), "cannot cancel");
+	if (canceler_start(server, own_still_wanted, NULL, server) == OK)
+		return;
+	log_line(LEVEL_DEBUG, server_prefix(server), "cannot cancel");
+	plan_next(server, now);
+}
+
+bool canceler_cancel_last(struct server *server)
+{
+	if (!is_at_clients_work(server))
+		return false;
+	server->cancel_due = loop_now(server->pool->pools->loop);
+	canceler_cancel_own(server);
+	return true;
 }
 
 void canceler_expire(struct server *server)
@@ -349,7 +437,7 @@ void canceler_expire(struct server *server)
 	LIST_EACH(&server->cancels, node) {
 		struct cancel *cancel = CONTAINER_OF(node, struct cancel, node);
 
-		if (!cancel->stream)
+		if (!cancel->sent)
 			end_cancel(cancel, END_CANCEL_LATE);
 	}
 }
@@ -359,7 +447,7 @@ void canceler_end_all(struct server *server)
 	LIST_EACH(&server->cancels, node) {
 		struct cancel *cancel = CONTAINER_OF(node, struct cancel, node);
 
-		end_cancel(cancel, cancel->stream ? END_CANCEL_SENT : END_CANCEL_LATE);
+		end_cancel(cancel, cancel->sent ? END_CANCEL_SENT : END_CANCEL_LATE);
 	}
 }
 

@@ -136,6 +136,21 @@ void pool_open_minimum(struct pool *pool);
 void pool_login_succeeded(struct pool *pool, const struct varset *reported);
 void pool_login_failed(struct pool *pool, enum ending why, struct slice error);
 
+/* ---- server_secure.c ---- */
+
+enum secure_answer {
+	SECURE_WAIT,    /* the server was asked: secure_take_answer when something comes */
+	SECURE_PLAIN,   /* go on without TLS */
+	SECURE_SHAKING, /* the stream's on_secured or on_end follows */
+	SECURE_BROKEN,  /* *why tells; from secure_begin: no memory */
+};
+/* The first thing on a connection to server: its own, or one that cancels what it does. */
+enum secure_answer secure_begin(const struct server *server, struct stream *stream) MUST_USE;
+enum secure_answer secure_take_answer(const struct server *server, struct stream *stream,
+                                      enum ending *why) MUST_USE;
+/* What it means that a connection ended before its login was done; the log is told of TLS. */
+enum ending secure_judge_end(const struct server *server, const struct stream *stream, int error);
+
 /* ---- upkeep.c ---- */
 
 void upkeep_run(struct pools *pools);

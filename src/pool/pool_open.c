@@ -292,6 +292,8 @@ static bool is_final(enum ending why, const struct notice_view *error)
 	case END_SERVER_LOGIN_FAILED: return !error || !is_starting_up(error);
 	case END_WRONG_PASSWORD_TYPE:
 	case END_SERVER_SIGNATURE:
+	case END_SERVER_REFUSED_SSL:
+	case END_TLS_FAILED:
 	case END_SERVER_MECHANISM: return true;
 	default: return false;
 	}

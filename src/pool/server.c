@@ -230,15 +230,23 @@ static void on_end(void *ctx, int error)
 
 	if (error)
 		log_line(LEVEL_DEBUG, server_prefix(server), "%s", strerror(error));
+	if (in_login && error != ENOMEM)
+		why = secure_judge_end(server, server->stream, error);
 	server_close(server, why, NULL);
 	if (in_login)
 		pool_login_failed(pool, why, SLICE_NONE);
+}
+
+static void on_secured(void *ctx)
+{
+	server_login_secured(ctx);
 }
 
 static const struct stream_events stream_events = {
 	.on_input = on_input,
 	.on_room = on_room,
 	.on_end = on_end,
+	.on_secured = on_secured,
 };
 
 static void log_connection(const struct server *server)

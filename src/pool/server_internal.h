@@ -20,6 +20,10 @@ enum server_work {
 
 /* Longest time for each of them; over it the server is closed. */
 #define CLEAN_SECONDS 5
+/* A last cancel, sent when that time is over, has so long to be of use. */
+#define LAST_CANCEL_SECONDS 1
+/* So long a request may run on whose client said goodbye in order. */
+#define FINISH_SECONDS 60
 #define WORK_SECONDS  30
 
 /* How far the input callback is with the bytes the stream shows. */
@@ -57,6 +61,8 @@ struct server {
 	struct list cancels;      /* struct cancel aimed at it */
 	struct list cancels_over; /* those whose requesters are not told yet */
 	uint64_t    cancelled;    /* 1 + number of the debt last cancelled by canceler_cancel_own */
+	struct moment cancel_due;   /* when it is cancelled again; never: not while one is sent */
+	struct span   cancel_pause; /* from the cancel settled last to the next */
 	uint32_t    pid;
 	char       *key; /* from BackendKeyData, owned; NULL: cannot be cancelled */
 	size_t      key_len;
@@ -67,7 +73,11 @@ struct server {
 	struct moment released;  /* last given back, or tested */
 	struct span   jitter;    /* added to its lifetime */
 
-	struct timer     timer; /* deadline of login or work */
+	struct moment clean_until; /* WORK_CLEAN: over it the server is closed */
+	bool          last_cancel; /* that time is over, and a last cancel was sent */
+	bool          finishing;   /* what it was asked may end of itself: no cancel yet */
+
+	struct timer     timer; /* deadline of login or work, or the next cancel */
 	enum ending      lost;  /* why, for on_lost */
 	struct loop_task task;  /* tells on_lost, then frees */
 };
@@ -105,8 +115,10 @@ void server_error_text(struct slice body, char *text, size_t cap);
 
 /* ---- server_login.c ---- */
 
-/* The socket is connected: sends the start-up packet. */
+/* The socket is connected: asks for TLS, or sends the start-up packet. */
 void server_login_start(struct server *server);
+/* TLS is up. */
+void server_login_secured(struct server *server);
 void server_login_input(struct server *server);
 /* A ParameterStatus: part of the welcome. BROKEN: malformed or no memory. */
 enum result server_login_note(struct server *server, struct slice body);
@@ -131,10 +143,14 @@ void server_on_due(void *ctx);
 /* ---- canceler.c ---- */
 
 /*
- * Cancels what runs on a server whose client left, each request once. Failing is no matter:
- * the time is bounded.
+ * Cancels what runs on a server whose client left, and again at cancel_due while the server is
+ * still at the same request: a backend that has not read its query yet ignores a cancel. To be
+ * called whenever a cancel was settled and at cancel_due. Failing is no matter: the time is
+ * bounded.
  */
 void canceler_cancel_own(struct server *server);
+/* The same without a pause before. True when there is something to cancel. */
+bool canceler_cancel_last(struct server *server);
 /* The server was given back: what was not sent yet is not sent any more. */
 void canceler_expire(struct server *server);
 /* The server is closed: ends all. */

@@ -1,7 +1,7 @@
 /*
- * The handshake with PostgreSQL on a connected socket: StartupMessage, authentication
- * (cleartext, md5, SCRAM-SHA-256 with a password or with a client's keys), settings, cancel
- * key, connect_query (PostgreSQL docs, "Start-up"). Owns struct server_login, which exists from
+ * The handshake with PostgreSQL on a connected socket: SSLRequest, StartupMessage, authentication
+ * (cleartext, md5, SCRAM with a password or with a client's keys), settings, cancel key,
+ * connect_query (PostgreSQL docs, "Start-up"). Owns struct server_login, which exists from
  * the connect to the end of the login; the derivation of SCRAM keys is spread over turns.
  *
  * Every way out is either fail() or server_login_done().
@@ -16,6 +16,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "net/stream_tls.h"
 #include "pool/login_secret.h"
 #include "pool_internal.h"
 #include "wire/frame.h"
@@ -37,6 +38,7 @@ struct server_login {
 	struct scram_recipe  recipe;
 	struct derivation   *derivation;
 	struct loop_task     task; /* goes on with the derivation */
+	bool                 asks_tls; /* SSLRequest is not answered yet */
 	bool                 authenticated;
 	const struct varset *reported; /* all settings the server told of */
 };
@@ -88,6 +90,18 @@ static void send_startup(struct server *server)
 	send_out(server, &out);
 }
 
+static void go_on_securing(struct server *server, enum secure_answer answer, enum ending why)
+{
+	switch (answer) {
+	case SECURE_WAIT:
+	case SECURE_SHAKING: return;
+	case SECURE_BROKEN: fail(server, why); return;
+	case SECURE_PLAIN: break;
+	}
+	server->login->asks_tls = false;
+	send_startup(server);
+}
+
 static void derive_on(struct loop_task *task);
 
 void server_login_start(struct server *server)
@@ -106,6 +120,24 @@ void server_login_start(struct server *server)
 	server->login = login;
 	if (timeout.us > 0)
 		timer_arm(&server->timer, moment_after(server->born, timeout));
+	login->asks_tls = true;
+	go_on_securing(server, secure_begin(server, server->stream), END_NO_MEMORY);
+}
+
+static void on_ssl_answer(struct server *server)
+{
+	enum ending        why = END_NONE;
+	enum secure_answer answer = secure_take_answer(server, server->stream, &why);
+
+	go_on_securing(server, answer, why);
+}
+
+void server_login_secured(struct server *server)
+{
+	if (server->pool->pools->settings->log_connections)
+		log_line(LEVEL_LOG, server_prefix(server), "SSL established: %s",
+		         stream_tls_info(server->stream));
+	server->login->asks_tls = false;
 	send_startup(server);
 }
 
@@ -159,14 +191,37 @@ static void answer_md5(struct server *server, struct slice salt)
 	send_out(server, &out);
 }
 
-static bool offers_scram(struct slice list)
+static bool offers(struct slice list, struct slice mechanism)
 {
 	struct slice name;
 
 	while (sasl_next_mechanism(&list, &name) == OK)
-		if (slice_equal(name, SLICE_LITERAL(SCRAM_MECHANISM)))
+		if (slice_equal(name, mechanism))
 			return true;
 	return false;
+}
+
+/*
+ * The mechanism to use, tied to the TLS channel where both sides can; data NULL: none that we
+ * know. *declined: we can, but the server did not offer it, which it is told, so that it can tell
+ * whether somebody on the way took the offer out (RFC 5802 section 6).
+ */
+static struct slice choose_mechanism(const struct server *server, struct slice list,
+                                     uint8_t end_point[STREAM_END_POINT_MAX],
+                                     struct scram_channel *channel, bool *declined)
+{
+	size_t len = stream_tls_end_point(server->stream, end_point);
+
+	*channel = SCRAM_NO_CHANNEL;
+	*declined = false;
+	if (len > 0 && offers(list, SLICE_LITERAL(SCRAM_MECHANISM_PLUS))) {
+		*channel = (struct scram_channel){ SCRAM_BINDING_TLS_SERVER_END_POINT,
+			                           { (const char *)end_point, len } };
+		return SLICE_LITERAL(SCRAM_MECHANISM_PLUS);
+	}
+	*declined = len > 0;
+	return offers(list, SLICE_LITERAL(SCRAM_MECHANISM)) ? SLICE_LITERAL(SCRAM_MECHANISM) :
+	                                                      SLICE_NONE;
 }
 
 static void begin_sasl(struct server *server, struct slice mechanisms)
@@ -174,10 +229,14 @@ static void begin_sasl(struct server *server, struct slice mechanisms)
 	struct server_login *login = server->login;
 	struct login_secret  secret;
 	struct buffer        first = BUFFER_EMPTY, out = BUFFER_EMPTY;
-	uint8_t              nonce[SCRAM_NONCE_LEN];
+	uint8_t              nonce[SCRAM_NONCE_LEN], end_point[STREAM_END_POINT_MAX];
+	struct scram_channel channel;
+	bool                 declined;
+	struct slice         mechanism =
+		choose_mechanism(server, mechanisms, end_point, &channel, &declined);
 
 	pool_login_secret(server->pool, &secret);
-	if (login->sasl != SASL_NONE || !offers_scram(mechanisms)) {
+	if (login->sasl != SASL_NONE || !mechanism.data) {
 		fail(server, END_SERVER_MECHANISM);
 		return;
 	}
@@ -186,14 +245,14 @@ static void begin_sasl(struct server *server, struct slice mechanisms)
 		return;
 	}
 	random_bytes(nonce, sizeof(nonce));
-	login->scram = scram_client_new(SCRAM_NO_CHANNEL);
-	if (!login->scram || scram_client_first(login->scram, false, nonce, &first) != OK) {
+	login->scram = scram_client_new(channel);
+	if (!login->scram || scram_client_first(login->scram, declined, nonce, &first) != OK) {
 		buffer_release(&first);
 		fail(server, END_NO_MEMORY);
 		return;
 	}
 	login->sasl = SASL_FIRST_SENT;
-	sasl_write_initial(&out, SLICE_LITERAL(SCRAM_MECHANISM), buffer_slice(&first));
+	sasl_write_initial(&out, mechanism, buffer_slice(&first));
 	buffer_release(&first);
 	send_out(server, &out);
 }
@@ -429,6 +488,10 @@ void server_login_input(struct server *server)
 	struct slice        input;
 	size_t              need;
 
+	if (server->login->asks_tls) {
+		on_ssl_answer(server);
+		return;
+	}
 	while (server->state == SERVER_LOGIN && server->work == WORK_NONE) {
 		input = stream_input(server->stream);
 		switch (frame_next(input, SIDE_SERVER, &limits, &message, &need)) {

@@ -8,6 +8,9 @@
 #include "base/log.h"
 #include "pool_internal.h"
 
+/* Bytes of a CopyData message that are worth sending to keep a server. */
+#define FILL_MAX (1024 * 1024)
+
 /* ---- what speaks against keeping it ---- */
 
 bool server_lifetime_over(const struct server *server)
@@ -71,12 +74,12 @@ static bool close_unless_kept(struct server *server)
 
 /* ---- work for itself ---- */
 
-static void begin_work(struct server *server, enum server_work work, int seconds)
+static void begin_work(struct server *server, enum server_work work)
 {
 	server->work = work;
 	if (server->state != SERVER_TESTED)
 		server_enter(server, SERVER_TESTED);
-	timer_arm_in(&server->timer, span_seconds(seconds));
+	timer_arm_in(&server->timer, span_seconds(WORK_SECONDS));
 }
 
 static void end_work(struct server *server)
@@ -110,14 +113,36 @@ static void write_recovery(struct server *server)
 		server_close(server, END_SERVER_WRITE, NULL);
 }
 
+/* For the next cancel or the end of the time, whichever comes first. */
+static void arm_cleaning(struct server *server)
+{
+	struct moment due = server->clean_until;
+
+	if (!server->cancels.len && !moment_is_never(server->cancel_due) &&
+	    server->cancel_due.us < due.us)
+		due = server->cancel_due;
+	timer_arm(&server->timer, due);
+}
+
+static void clean_for(struct server *server, int seconds)
+{
+	struct moment now = loop_now(server->pool->pools->loop);
+
+	server->clean_until = moment_after(now, span_seconds(seconds));
+}
+
 static void begin_cleaning(struct server *server)
 {
 	bool running = !ledger_is_empty(&server->backend.ledger);
 
 	log_line(LEVEL_DEBUG, server_prefix(server), "cleaning: client left with status '%c'%s",
 	         server->backend.status, running ? " and requests under way" : "");
-	begin_work(server, WORK_CLEAN, CLEAN_SECONDS);
+	begin_work(server, WORK_CLEAN);
+	clean_for(server, server->finishing ? FINISH_SECONDS : CLEAN_SECONDS);
+	server->last_cancel = false;
+	server->cancel_due = MOMENT_NEVER;
 	canceler_cancel_own(server);
+	arm_cleaning(server);
 	write_recovery(server);
 }
 
@@ -134,8 +159,31 @@ static void clean_on(struct server *server)
 		return;
 	}
 	canceler_cancel_own(server);
+	arm_cleaning(server);
 	if (!ledger_is_empty(&server->backend.ledger) || !server->cancels.len)
 		write_recovery(server);
+}
+
+static void clean_on_due(struct server *server)
+{
+	if (!moment_reached(server->clean_until, loop_now(server->pool->pools->loop))) {
+		clean_on(server);
+		return;
+	}
+	if (server->finishing) {
+		server->finishing = false;
+		clean_for(server, CLEAN_SECONDS);
+		clean_on(server);
+		return;
+	}
+	/* Closed, it would run on with its locks. */
+	if (!server->last_cancel && canceler_cancel_last(server)) {
+		server->last_cancel = true;
+		clean_for(server, LAST_CANCEL_SECONDS);
+		arm_cleaning(server);
+		return;
+	}
+	server_close(server, END_CLEAN_TIMEOUT, NULL);
 }
 
 static const char *check_query(const struct server *server)
@@ -160,7 +208,7 @@ void server_check(struct server *server)
 {
 	if (server->state == SERVER_IDLE)
 		server_enter(server, SERVER_USED);
-	begin_work(server, WORK_CHECK, WORK_SECONDS);
+	begin_work(server, WORK_CHECK);
 	send_query(server, check_query(server));
 }
 
@@ -201,7 +249,7 @@ void server_on_due(void *ctx)
 		server_close(server, END_CONNECT_TIMEOUT, NULL);
 		pool_login_failed(pool, END_CONNECT_TIMEOUT, SLICE_NONE);
 		return;
-	case WORK_CLEAN: server_close(server, END_CLEAN_TIMEOUT, NULL); return;
+	case WORK_CLEAN: clean_on_due(server); return;
 	case WORK_RESET: server_close(server, END_SERVER_RESET, NULL); return;
 	case WORK_CHECK: server_close(server, END_SERVER_CHECK, NULL); return;
 	case WORK_NONE: return;
@@ -236,7 +284,7 @@ void server_release(struct server *server)
 	}
 	if (needs_reset(server)) {
 		server->dirty = false;
-		begin_work(server, WORK_RESET, WORK_SECONDS);
+		begin_work(server, WORK_RESET);
 		send_query(server, pool->pools->settings->server_reset_query);
 		return;
 	}
@@ -257,16 +305,45 @@ static bool take_lost(struct server *server)
 	return true;
 }
 
-void pool_give_back(struct server *server, bool mid_message)
+/*
+ * The rest of a CopyData message, so that the server reads what comes behind it as messages. False
+ * when the message cannot be completed: of any other kind the server would do something with it,
+ * and a walsender too.
+ */
+static bool fill_message(struct server *server, const struct farewell *farewell)
+{
+	static const char zeros[8192];
+	uint32_t          left = farewell->message_left;
+
+	if (left && (farewell->message_type != 'd' || left > FILL_MAX ||
+	             server->backend.copy == COPY_BOTH))
+		return false;
+	while (left) {
+		uint32_t n = left < sizeof(zeros) ? left : sizeof(zeros);
+
+		if (server_write(server, (struct slice){ zeros, n }) != OK)
+			return false;
+		left -= n;
+	}
+	return true;
+}
+
+void pool_give_back_after(struct server *server, const struct farewell *farewell)
 {
 	if (take_lost(server))
 		return;
 	server_take(server);
 	canceler_expire(server);
-	if (mid_message)
-		server_close(server, END_CLIENT_GONE_PARTIAL, NULL);
-	else
+	server->finishing = farewell->orderly;
+	if (fill_message(server, farewell))
 		server_release(server);
+	else
+		server_close(server, END_CLIENT_GONE_PARTIAL, NULL);
+}
+
+void pool_give_back(struct server *server, bool mid_message)
+{
+	pool_give_back_after(server, &(struct farewell){ .message_left = mid_message });
 }
 
 void pool_discard(struct server *server, enum ending why)

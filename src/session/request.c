@@ -33,10 +33,6 @@ static void note_request(struct session *session, char type, size_t len)
 	counters->bytes_received += len;
 	if (type == 'd' || type == 'c' || type == 'f' || type == 'H')
 		return;
-	if (type == 'P')
-		counters->client_parses++;
-	else if (type == 'B')
-		counters->binds++;
 	if (session->in_query)
 		return;
 	session->in_query = true;
@@ -50,6 +46,17 @@ static void note_request(struct session *session, char type, size_t len)
 	}
 	if (session->watched)
 		session_watch_deadline(session);
+}
+
+/* Every one of the client's, also those that are answered without the server. */
+static void count_message(struct session *session, char type)
+{
+	struct pool_counters *counters = pool_counters(session->pool);
+
+	if (type == 'P')
+		counters->client_parses++;
+	else if (type == 'B')
+		counters->binds++;
 }
 
 /* Carries out the step for a message; false when the session or its server is over. */
@@ -68,6 +75,7 @@ static bool carry_out(struct session *session, const struct step *step,
 		return false;
 	session->request_left = message->len - (uint32_t)message->body.len;
 	session->request_drop = step->kind == STEP_DROP;
+	session->request_type = message->type;
 	if (session->server != NULL)
 		note_request(session, message->type, sends ? bytes.len : 0);
 	if (!send_to_server(session, step->before))
@@ -207,6 +215,7 @@ static bool next_message(struct session *session)
 	step = conversation_request(session->conversation,
 	                            session->server ? server_backend(session->server) : NULL,
 	                            &message);
+	count_message(session, message.type);
 	if (!carry_out(session, &step, &message))
 		return false;
 	stream_consume(session->stream, MESSAGE_HEADER_LEN + message.body.len);
@@ -306,8 +315,43 @@ static void on_client_room(void *ctx)
 	session_resume_client(session);
 }
 
+/* All that the client said is there, and Terminate is the last of it. */
+static bool says_goodbye(const struct session *session)
+{
+	struct slice   rest = stream_input(session->stream);
+	struct message message;
+	size_t         need, len;
+
+	if (session->request_left > rest.len)
+		return false;
+	rest.data += session->request_left;
+	rest.len -= session->request_left;
+	while (frame_next(rest, SIDE_CLIENT, &session->roster->limits, &message, &need) == OK) {
+		len = MESSAGE_HEADER_LEN + (size_t)message.len;
+		if (message.type == 'X')
+			return true;
+		if (len > rest.len)
+			return false;
+		rest.data += len;
+		rest.len -= len;
+	}
+	return false;
+}
+
+/*
+ * A query with Terminate behind it is carried out though the client is gone, as PostgreSQL would:
+ * when it is its turn request_pump meets the Terminate.
+ */
 static void on_end(void *ctx, int error)
 {
+	struct session *session = ctx;
+
+	if (error == 0 && (session->state == SESSION_WAITING || session->stalled) &&
+	    says_goodbye(session)) {
+		session->hung_up = loop_now(session->roster->loop);
+		session_watch_deadline(session);
+		return;
+	}
 	session_end(ctx, error == ENOMEM ? END_NO_MEMORY : END_CLIENT_EOF, NULL);
 }
 

@@ -19,6 +19,9 @@
 #include "pool/pools.h"
 #include "wire/notice.h"
 
+/* So long one who hung up after Terminate may wait until what it asked before is sent. */
+#define HUNG_UP_SECONDS 60
+
 #define TO(state) (1u << SESSION_##state)
 
 static const struct {
@@ -119,11 +122,13 @@ void session_resume_client(struct session *session)
 		stream_resume(session->stream);
 }
 
-void session_give_back(struct session *session)
+static void give_back(struct session *session, bool orderly)
 {
-	struct server *server = session->server;
-	bool           mid_message = session->request_left > 0 && !session->request_drop;
+	struct server  *server = session->server;
+	struct farewell farewell = { .orderly = orderly, .message_type = session->request_type };
 
+	if (!session->request_drop)
+		farewell.message_left = session->request_left;
 	if (server == NULL)
 		return;
 	session->server = NULL;
@@ -134,7 +139,12 @@ void session_give_back(struct session *session)
 	session->in_query = session->in_transaction = false;
 	if (session->conversation != NULL)
 		backend_forget_creditor(server_backend(server), session->conversation);
-	pool_give_back(server, mid_message);
+	pool_give_back_after(server, &farewell);
+}
+
+void session_give_back(struct session *session)
+{
+	give_back(session, false);
 }
 
 static void write_ending(struct session *session, enum ending why, const char *instead,
@@ -214,7 +224,7 @@ void session_end_detailed(struct session *session, enum ending why, const char *
 	log_closing(session, why, instead);
 	pool_withdraw(&session->waiter);
 	cancel_forget(session);
-	session_give_back(session);
+	give_back(session, why == END_CLIENT_CLOSED);
 	login_free(session);
 	if (session->visit != NULL)
 		session->service->close(session->visit);
@@ -286,6 +296,7 @@ static struct due next_due(const struct session *session)
 	const struct user_settings *user = NULL;
 	struct due                  due = { MOMENT_NEVER, END_NONE };
 
+	sooner(&due, session->hung_up, span_seconds(HUNG_UP_SECONDS), END_CLIENT_EOF);
 	if (session->user != NULL)
 		user = settings_user(settings, slice_of(session->user));
 	switch (session->state) {

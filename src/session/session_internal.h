@@ -79,6 +79,7 @@ struct session {
 	/* the message under way from the client */
 	uint32_t request_left; /* bytes of its body still to come */
 	bool     request_drop; /* they are dropped, not sent */
+	char     request_type;
 
 	bool stalled;       /* the next message waits for a reply (conversation_must_wait) */
 	bool server_paused; /* the client is slow, its server is not read */
@@ -92,6 +93,7 @@ struct session {
 
 	struct moment connected;
 	struct moment idle_since;
+	struct moment hung_up; /* its end was seen, but what it asked before Terminate is to do */
 	struct moment query_began;
 	struct moment transaction_began;
 	struct moment ready_at; /* the last ReadyForQuery inside a transaction */

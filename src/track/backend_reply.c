@@ -129,9 +129,12 @@ static bool is_outdated_plan(const struct notice_view *view)
 /* The error that a request of ours was made to provoke. */
 static bool is_expected(const struct debt *head, const struct notice_view *view)
 {
-	const char *sqlstate = head->kind == DEBT_PARSE ? FAILING_SQLSTATE : "26000";
-
-	return head->fate == FATE_REPLACE && slice_equal(view->sqlstate, slice_of(sqlstate));
+	if (head->fate != FATE_REPLACE)
+		return false;
+	if (head->kind == DEBT_DESCRIBE)
+		return slice_equal(view->sqlstate, SLICE_LITERAL("26000"));
+	return slice_equal(view->sqlstate, SLICE_LITERAL(FAILING_SQLSTATE)) ||
+	       slice_equal(view->sqlstate, SLICE_LITERAL("42P05"));
 }
 
 static enum mishap find_mishap(const struct debt *head, const struct notice_view *view)
@@ -288,7 +291,7 @@ static struct reply on_error(struct backend *backend, const struct message *mess
 	    backend_write_renamed(backend, head, message))
 		reply.action = REPLY_REPLACE;
 	note_failed_copy(backend);
-	if (head->kind == DEBT_QUERY && backend_undo_drop(head) != OK)
+	if (head->kind == DEBT_QUERY && backend_undo_drop(backend, head, true) != OK)
 		return broken();
 	if ((BIT(head->kind) & ENDS) == 0 && backend_skip_batch(backend) != OK)
 		return broken();

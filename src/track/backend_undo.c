@@ -70,28 +70,29 @@ struct batch {
 };
 
 /* BROKEN: a name the client has was lost for want of memory. */
-static enum result undo_names(struct debt *debt)
+static enum result undo_names(struct backend *backend, struct debt *debt, bool failed)
 {
 	struct conversation *creditor = debt->creditor;
 	struct binding *binding;
 
-	if (creditor == NULL)
-		return OK;
-	if (debt->named) {
+	if (debt->named && creditor != NULL) {
 		binding = names_find_request(&creditor->names, debt->request);
 		if (binding != NULL) {
 			names_take(&creditor->names, binding);
 			binding_free(binding);
 		}
 	}
-	return backend_undo_drop(debt);
+	return backend_undo_drop(backend, debt, failed);
 }
 
-enum result backend_undo_drop(struct debt *debt)
+enum result backend_undo_drop(struct backend *backend, struct debt *debt, bool failed)
 {
 	struct binding *binding;
 
-	if (debt->creditor == NULL || debt->binding == NULL)
+	if (debt->binding == NULL)
+		return OK;
+	backend->alien_names |= failed && debt->kind != DEBT_CLOSE;
+	if (debt->creditor == NULL)
 		return OK;
 	binding = debt->binding;
 	debt->binding = NULL;
@@ -178,7 +179,7 @@ static enum result undo(const struct batch *batch, struct debt *debt, bool faile
 		backend_set_unnamed(backend, NULL, debt->number);
 	if (debt->swaps_unnamed && debt->creditor != NULL)
 		undo_unnamed(batch, debt, failed);
-	return undo_names(debt);
+	return undo_names(backend, debt, failed);
 }
 
 /* Undoes what stands before the batch's end, newest first. */

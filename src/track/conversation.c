@@ -148,16 +148,15 @@ static bool is_open(const struct conversation *conversation, const struct backen
 }
 
 /*
- * True when what the message's statement name stands for depends on a batch that has ended but is
- * not answered. Within one batch there is no doubt: an error skips both or none.
+ * True when what the name stands for depends on a batch that has ended but is not answered.
+ * Within one batch there is no doubt: an error skips both or none.
  */
-static bool has_open_name(const struct conversation *conversation, const struct backend *backend,
-			  const struct message *message)
+static bool is_open_name(const struct conversation *conversation, const struct backend *backend,
+			 const struct message *message, struct slice name)
 {
 	const struct binding *binding;
-	struct slice name;
 
-	if (!statement_name_of(message, &name))
+	if (!conversation_is_ahead(conversation, backend))
 		return false;
 	if (name.len == 0)
 		return (message->type == 'B' || message->type == 'D') &&
@@ -171,22 +170,18 @@ bool conversation_must_wait(const struct conversation *conversation, const struc
 			    const struct message *message)
 {
 	const struct debt *head = ledger_head(&backend->ledger);
+	char room[SCAN_NAME_MAX];
+	struct slice name;
 
 	if (head == NULL || message->type == 'X' || backend->copy == COPY_IN)
 		return false;
 	if (backend->unproven || (backend->ledger.len >= PLENTY && !debt_is_ours(head)))
 		return true;
-	if (!conversation->tracks_statements)
+	if (!conversation->tracks_statements ||
+	    (!statement_name_of(message, &name) &&
+	     !request_drops_name(conversation, message, room, &name)))
 		return false;
-	switch (message->type) {
-	case 'P':
-	case 'B':
-	case 'D':
-	case 'C':
-		return backend->doubts > 0 || (conversation_is_ahead(conversation, backend) &&
-					       has_open_name(conversation, backend, message));
-	default: return false;
-	}
+	return backend->doubts > 0 || is_open_name(conversation, backend, message, name);
 }
 
 /* ---- settings ---- */

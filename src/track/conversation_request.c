@@ -95,13 +95,14 @@ static void mark_may_drop(struct backend *backend, struct debt *debt)
 	backend->doubts++;
 }
 
-static struct step on_execute(struct conversation *conversation, struct backend *backend)
+static struct step on_execute(struct conversation *conversation, struct backend *backend,
+			      const struct message *message)
 {
 	struct binding *dropped = NULL;
 	struct debt *debt;
 
 	if (conversation->portal_may_drop &&
-	    request_bring_dropped(conversation, backend, &dropped) != OK)
+	    request_bring_dropped(conversation, backend, message, &dropped) != OK)
 		return step_end(END_NO_MEMORY);
 	debt = conversation_owe(conversation, backend, DEBT_EXECUTE, FATE_FORWARD);
 	if (debt == NULL)
@@ -176,8 +177,7 @@ static struct step on_query(struct conversation *conversation, struct backend *b
 	struct binding *dropped = NULL;
 	struct debt *debt;
 
-	if (may_drop && message_is_whole(message) &&
-	    request_make_dropped(conversation, backend, message->body, &dropped) != OK)
+	if (may_drop && request_make_dropped(conversation, backend, message, &dropped) != OK)
 		return step_end(END_NO_MEMORY);
 	debt = conversation_owe(conversation, backend, DEBT_QUERY, FATE_FORWARD);
 	if (debt == NULL)
@@ -283,7 +283,7 @@ static struct step with_server(struct conversation *conversation, struct backend
 	case 'B':
 	case 'D':
 	case 'C': return on_statement(conversation, backend, message);
-	case 'E': return on_execute(conversation, backend);
+	case 'E': return on_execute(conversation, backend, message);
 	case 'S': return on_sync(conversation, backend);
 	case 'H': return on_flush(conversation, backend);
 	case 'F': return on_function(conversation, backend);

@@ -219,32 +219,32 @@ static struct debt *refuse_outdated(struct conversation *conversation, struct ba
 }
 
 /*
- * PostgreSQL reads the text before it looks at the name, so a text it cannot read must be told
- * first: it is prepared for nobody in front of the failing request.
+ * PostgreSQL reads a text before it looks at the name, so what is wrong with the text is told
+ * first. Prepared twice under one name of ours, a good text fails the second time for its name.
  */
-static enum result try_text(struct conversation *conversation, struct backend *backend,
-			    const struct message *message)
+static struct debt *write_twins(struct conversation *conversation, struct backend *backend,
+				struct slice signature, const struct buffer *text)
 {
-	struct parse_view view;
+	struct slice twin = SLICE_LITERAL(TWIN_STATEMENT);
 
-	if (!message_is_whole(message))
-		return OK;
-	if (query_read_parse(message->body, &view) != OK ||
-	    conversation_owe(conversation, backend, DEBT_PARSE, FATE_SWALLOW) == NULL ||
-	    conversation_owe(conversation, backend, DEBT_CLOSE, FATE_SWALLOW) == NULL)
-		return BROKEN;
-	query_write_parse(&backend->before, SLICE_LITERAL(NO_STATEMENT), view.signature);
-	query_write_target(&backend->before, 'C', 'S', SLICE_LITERAL(NO_STATEMENT));
-	return OK;
+	if (conversation_owe(conversation, backend, DEBT_CLOSE, FATE_SWALLOW) == NULL ||
+	    conversation_owe(conversation, backend, DEBT_PARSE, FATE_SWALLOW) == NULL)
+		return NULL;
+	query_write_target(&backend->before, 'C', 'S', twin);
+	query_write_parse(&backend->before, twin, signature);
+	query_write_parse(&backend->before, twin, signature);
+	return owe_failing(conversation, backend, DEBT_PARSE, "42P05", text);
 }
 
 static struct step refuse_duplicate(struct conversation *conversation, struct backend *backend,
-				    struct slice name, const struct message *message)
+				    struct slice name, const struct parse_view *view)
 {
 	struct buffer text = name_problem(name, "already exists");
-	struct debt *debt = NULL;
+	struct debt *debt;
 
-	if (try_text(conversation, backend, message) == OK)
+	if (view != NULL)
+		debt = write_twins(conversation, backend, view->signature, &text);
+	else
 		debt = write_failing(conversation, backend, "42P05", &text);
 	buffer_release(&text);
 	return debt ? step_behind_ours(backend, step_drop()) : step_end(END_NO_MEMORY);
@@ -254,12 +254,13 @@ static struct step refuse_duplicate(struct conversation *conversation, struct ba
 
 /* A statement too long to keep stays on this server under the client's own name. */
 static struct step parse_on_server(struct conversation *conversation, struct backend *backend,
-				   struct slice name, const struct message *message)
+				   struct slice name)
 {
 	struct debt *debt;
 
-	if (is_name_of_ours(name))
-		return refuse_duplicate(conversation, backend, name, message);
+	if (is_name_of_ours(name) ||
+	    (name.len > 0 && names_find(&conversation->names, name) != NULL))
+		return refuse_duplicate(conversation, backend, name, NULL);
 	debt = conversation_owe(conversation, backend, DEBT_PARSE, FATE_FORWARD);
 	if (debt == NULL)
 		return step_end(END_NO_MEMORY);
@@ -325,12 +326,12 @@ struct step request_parse(struct conversation *conversation, struct backend *bac
 
 	if (!statement_name_of(message, &name))
 		return step_end(END_BROKEN_PARSE);
-	if (name.len > 0 && names_find(&conversation->names, name) != NULL)
-		return refuse_duplicate(conversation, backend, name, message);
 	if (!message_is_whole(message))
-		return parse_on_server(conversation, backend, name, message);
+		return parse_on_server(conversation, backend, name);
 	if (query_read_parse(message->body, &view) != OK)
 		return step_end(END_BROKEN_PARSE);
+	if (name.len > 0 && names_find(&conversation->names, name) != NULL)
+		return refuse_duplicate(conversation, backend, name, &view);
 	statement = statement_intern(conversation->store, view.signature);
 	if (statement == NULL)
 		return step_end(END_NO_MEMORY);
@@ -408,21 +409,6 @@ static enum result bring_unknown(struct conversation *conversation, struct backe
 	return debt ? OK : BROKEN;
 }
 
-static bool may_drop_statements(const struct conversation *conversation, struct slice name,
-				const struct statement *shared)
-{
-	const struct statement *statement = name.len ? shared : conversation->unnamed;
-
-	return statement != NULL && statement_may_drop(statement);
-}
-
-static void note_dropper(struct conversation *conversation, struct statement *statement)
-{
-	statement_unref(conversation->dropper);
-	conversation->dropper = statement_ref(statement);
-	conversation->portal_may_drop = true;
-}
-
 /*
  * Bind and Describe name a statement: makes it be there. *shared is set when the message must
  * carry our name instead of the client's.
@@ -453,8 +439,6 @@ static enum result use_statement(struct conversation *conversation, struct backe
 		debt->uses = statement_ref(*shared);
 		debt->generation = statement_generation(*shared);
 	}
-	if (kind == DEBT_BIND && may_drop_statements(conversation, name, *shared))
-		note_dropper(conversation, name.len ? *shared : conversation->unnamed);
 	return OK;
 }
 
@@ -470,6 +454,8 @@ struct step request_bind(struct conversation *conversation, struct backend *back
 		return step_end(END_BROKEN_BIND);
 	if (use_statement(conversation, backend, view.statement, DEBT_BIND, &shared) != OK)
 		return step_end(END_NO_MEMORY);
+	request_note_portal(conversation, view.portal,
+			    view.statement.len ? shared : conversation->unnamed);
 	if (shared != NULL) {
 		query_write_bind_head(&backend->before, &view, message->len,
 				      statement_name(shared, name));

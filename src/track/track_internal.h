@@ -1,6 +1,7 @@
 #ifndef TRACK_INTERNAL_H
 #define TRACK_INTERNAL_H
 
+#include "sql/scan.h"
 #include "track/backend.h"
 #include "track/conversation.h"
 #include "track/names.h"
@@ -13,11 +14,12 @@ struct conversation {
 	struct names names;
 	struct statement *unnamed; /* a reference; NULL: it has none */
 	bool tracks_statements;
-	bool unnamed_on_server; /* its unnamed statement is too long to be kept here */
-	uint64_t bound; /* binding.request of the statement bound last */
-	struct statement *dropper; /* the statement bound last that may drop others; a reference */
-	bool portal_may_drop;	/* a portal's statement may drop prepared statements */
-	bool cancelled;		/* its waiting batch was cancelled: drop up to Sync */
+	bool unnamed_on_server;	   /* its unnamed statement is too long to be kept here */
+	uint64_t bound;		   /* binding.request of the statement bound last */
+	struct statement *dropper; /* DEALLOCATE of a name, bound to dropper_portal; a reference */
+	char dropper_portal[SCAN_NAME_MAX];
+	bool portal_may_drop; /* a portal's statement may drop prepared statements */
+	bool cancelled;	      /* its waiting batch was cancelled: drop up to Sync */
 
 	/* Numbers of requests (debt.request): the newest of all, and the newest that ... */
 	uint64_t requests;
@@ -115,6 +117,8 @@ void write_error(struct buffer *out, const char *sqlstate, const char *message);
 #define NO_STATEMENT	 STATEMENT_PREFIX "none"
 #define FAILING_TEXT	 "SELECT pgcarwash_refuses_this"
 #define FAILING_SQLSTATE "42703" /* undefined_column */
+/* A statement to be in the way of another of that name. */
+#define TWIN_STATEMENT STATEMENT_PREFIX "twin"
 
 /* backend_rename.c */
 /*
@@ -125,20 +129,32 @@ bool backend_write_renamed(struct backend *backend, const struct debt *debt,
 			   const struct message *message);
 
 /* backend_undo.c */
-/* The name that this debt took away is the creditor's again. BROKEN without memory. */
-enum result backend_undo_drop(struct debt *debt) MUST_USE;
+/*
+ * The name that this debt took away is the creditor's again; failed: the server refused it, so
+ * what was made for a DEALLOCATE to drop is still there. BROKEN without memory.
+ */
+enum result backend_undo_drop(struct backend *backend, struct debt *debt, bool failed) MUST_USE;
 
 /* request_deallocate.c */
+/* portal is to be bound to statement (NULL: one we know nothing of). */
+void request_note_portal(struct conversation *conversation, struct slice portal,
+			 struct statement *statement);
 /*
- * text, about to be sent as a Query, may be DEALLOCATE of a name the client gave by Parse: makes a
+ * True when the message is a Query, or an Execute of a portal, that is DEALLOCATE of a name, and
+ * gives the name (as scan_deallocate).
+ */
+bool request_drops_name(const struct conversation *conversation, const struct message *message,
+			char room[SCAN_NAME_MAX], struct slice *name);
+/*
+ * A Query is about to be sent that may be DEALLOCATE of a name the client gave by Parse: makes a
  * statement of that name be there. *dropped: the name, for request_take_dropped; NULL if it is
  * something else. BROKEN without memory.
  */
 enum result request_make_dropped(struct conversation *conversation, struct backend *backend,
-				 struct slice text, struct binding **dropped) MUST_USE;
-/* The same in a batch, for the portal that is about to be executed. */
+				 const struct message *message, struct binding **dropped) MUST_USE;
+/* The same for an Execute. */
 enum result request_bring_dropped(struct conversation *conversation, struct backend *backend,
-				  struct binding **dropped) MUST_USE;
+				  const struct message *message, struct binding **dropped) MUST_USE;
 /* The client's name goes with this debt, which gives it back if the server refuses. */
 void request_take_dropped(struct conversation *conversation, struct debt *debt,
 			  struct binding *dropped);

@@ -44,6 +44,7 @@ static const char *const texts[] = {
 	"copyout",
 	"DISCARD ALL",
 	"DEALLOCATE ALL",
+	"DEALLOCATE a",
 	"SET \"TimeZone\"='EST'",
 	"SET \"TimeZone\"='UTC'",
 	"SET \"application_name\"='one'",
@@ -61,7 +62,7 @@ static const char *const texts[] = {
 	"copyin;copyfail",
 	"select1;commit;begin",
 };
-#define ONE_STATEMENT 22
+#define ONE_STATEMENT 23
 
 static const char *const names[] = { "", "a", "b", "c", "", "a", "pgcarwash_1", "pgcarwash_2" };
 static const char *const portals[] = { "", "", "p", "" };

@@ -13,9 +13,8 @@
  * "name"='value', SELECT pgcarwash... (an unknown column); all others do nothing. CopyData "x"
  * is bad data.
  *
- * It differs from PostgreSQL on purpose where two errors are due at once and the pooler cannot
- * know of the second: a duplicate name is told before what is wrong with the text, and in a
- * failed transaction a statement without a result cannot be described.
+ * It differs from PostgreSQL on purpose in one thing: in a failed transaction a statement without
+ * a result cannot be described.
  */
 
 #include "model_sql.h"
@@ -79,33 +78,6 @@ static inline void model_query(struct model *model, struct slice body)
 
 /* ---- extended query ---- */
 
-static inline struct model_statement *model_find(struct model *model, struct slice name)
-{
-	unsigned first = name.len > 0, end = name.len > 0 ? MODEL_STATEMENTS : 1;
-
-	for (unsigned i = first; i < end; i++) {
-		struct model_statement *statement = &model->statements[i];
-
-		if (statement->used && slice_equal(slice_of(statement->name), name))
-			return statement;
-	}
-	return NULL;
-}
-
-static inline void model_store(struct model *model, struct slice name, struct slice text)
-{
-	unsigned i = name.len > 0;
-
-	while (i < MODEL_STATEMENTS && model->statements[i].used)
-		i++;
-	CHECK(i < MODEL_STATEMENTS && name.len < sizeof(model->statements[i].name));
-	model->statements[i].used = true;
-	model->statements[i].outdated = false;
-	snprintf(model->statements[i].name, sizeof(model->statements[i].name), "%.*s",
-		 (int)name.len, name.data);
-	snprintf(model->statements[i].text, MODEL_TEXT, "%.*s", (int)text.len, text.data);
-}
-
 static inline bool model_parse(struct model *model, struct slice body)
 {
 	struct parse_view view;
@@ -115,13 +87,8 @@ static inline bool model_parse(struct model *model, struct slice body)
 	snprintf(name, sizeof(name), "%.*s", (int)view.name.len, view.name.data);
 	snprintf(text, sizeof(text), "%.*s", (int)view.text.len, view.text.data);
 	model_start(model);
-	if (view.name.len == 0) {
+	if (view.name.len == 0)
 		model->statements[0].used = false;
-	} else if (model_find(model, view.name)) {
-		if (model->status == 'E')
-			return !model_is_aborted(model, "");
-		return model_fail_name(model, "42P05", name, "already exists");
-	}
 	if (model_is_bad(text))
 		return model_fail(model, "42601", "syntax error");
 	if (model_is_aborted(model, text))
@@ -130,6 +97,8 @@ static inline bool model_parse(struct model *model, struct slice body)
 		return model_fail(model, "42P01", "relation does not exist");
 	if (strncmp(text, "SELECT pgcarwash", 16) == 0)
 		return model_fail(model, "42703", "column does not exist");
+	if (view.name.len > 0 && model_find(model, view.name))
+		return model_fail_name(model, "42P05", name, "already exists");
 	model_store(model, view.name, view.text);
 	model_say(model, '1');
 	return true;

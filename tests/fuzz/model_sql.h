@@ -206,6 +206,35 @@ static inline bool model_is_aborted(struct model *model, const char *text)
 	return !model_fail(model, "25P02", "current transaction is aborted");
 }
 
+/* ---- statements ---- */
+
+static inline struct model_statement *model_find(struct model *model, struct slice name)
+{
+	unsigned first = name.len > 0, end = name.len > 0 ? MODEL_STATEMENTS : 1;
+
+	for (unsigned i = first; i < end; i++) {
+		struct model_statement *statement = &model->statements[i];
+
+		if (statement->used && slice_equal(slice_of(statement->name), name))
+			return statement;
+	}
+	return NULL;
+}
+
+static inline void model_store(struct model *model, struct slice name, struct slice text)
+{
+	unsigned i = name.len > 0;
+
+	while (i < MODEL_STATEMENTS && model->statements[i].used)
+		i++;
+	CHECK(i < MODEL_STATEMENTS && name.len < sizeof(model->statements[i].name));
+	model->statements[i].used = true;
+	model->statements[i].outdated = false;
+	snprintf(model->statements[i].name, sizeof(model->statements[i].name), "%.*s",
+		 (int)name.len, name.data);
+	snprintf(model->statements[i].text, MODEL_TEXT, "%.*s", (int)text.len, text.data);
+}
+
 /* ---- executing ---- */
 
 static inline void model_end_transaction(struct model *model, const char *text)
@@ -265,6 +294,30 @@ static inline bool model_discard(struct model *model, const char *text)
 	return true;
 }
 
+/* DEALLOCATE name and PREPARE "name" AS ... */
+static inline bool model_deallocate(struct model *model, const char *name)
+{
+	struct model_statement *statement = model_find(model, slice_of(name));
+
+	if (!statement)
+		return model_fail_name(model, "26000", name, "does not exist");
+	statement->used = false;
+	model_tell(model, 'C', "DEALLOCATE");
+	return true;
+}
+
+static inline bool model_prepare(struct model *model, const char *text)
+{
+	char name[48] = "";
+
+	sscanf(text, "PREPARE \"%47[^\"]\"", name);
+	if (model_find(model, slice_of(name)))
+		return model_fail_name(model, "42P05", name, "already exists");
+	model_store(model, slice_of(name), SLICE_LITERAL("SELECT 1"));
+	model_tell(model, 'C', "PREPARE");
+	return true;
+}
+
 static inline void model_row(struct model *model, const char *text)
 {
 	char row[MODEL_TEXT + 64];
@@ -313,6 +366,10 @@ static inline bool model_run(struct model *model, const char *text, bool is_quer
 		return model_set(model, text);
 	if (strncmp(text, "DISCARD ALL", 11) == 0 || strncmp(text, "DEALLOCATE ALL", 14) == 0)
 		return model_discard(model, text);
+	if (strncmp(text, "DEALLOCATE ", 11) == 0)
+		return model_deallocate(model, text + 11);
+	if (strncmp(text, "PREPARE ", 8) == 0)
+		return model_prepare(model, text);
 	if (strcmp(text, "notice") == 0)
 		model_notice(model, 'N', "00000", "just so");
 	if (model_is_exit(text))

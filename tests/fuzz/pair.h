@@ -241,7 +241,8 @@ static inline void server_check(const struct server *server)
 		CHECK(model->statements[0].used && slice_equal(slice_of(model->statements[0].text),
 							       statement_text(backend->unnamed)));
 	for (unsigned i = 1; i < MODEL_STATEMENTS; i++)
-		prepared += model->statements[i].used;
+		prepared += model->statements[i].used &&
+			    strcmp(model->statements[i].name, "pgcarwash_twin") != 0;
 	if (!backend->alien_names && !backend->prepared_unsure)
 		CHECK(prepared == prepared_set_count(backend->prepared));
 }

@@ -129,7 +129,8 @@ def test_client_vanishes(pooler, pg, fresh, scene, reset):
 @pytest.mark.parametrize("scene", [
     leave_in_query, leave_in_extended_query, leave_before_sync, leave_in_transaction,
     leave_in_failed_transaction, leave_in_transaction_and_query, leave_in_copy_in,
-    leave_in_the_middle_of_a_message, leave_without_any_sync],
+    leave_in_the_middle_of_a_message, leave_without_any_sync, leave_in_copy_message,
+    leave_in_large_copy_message],
     ids=lambda s: s.__name__[6:])
 def test_the_server_connection_is_kept(pooler, pg, fresh, scene):
     """A vanished client costs at most a cancel and a ROLLBACK."""
@@ -226,6 +227,31 @@ def test_terminate_behind_a_query(pooler, pg, fresh):
         wire.rest()
     with p.wire() as other:
         assert other.value(f"select count(*) from {table} where a < 0") == "0"
+
+
+@pytest.mark.pgcarwash
+@pytest.mark.parametrize("together", [True, False], ids=["together", "later"])
+@pytest.mark.parametrize("waiting", [True, False], ids=["waiting", "served"])
+def test_fire_and_forget(pooler, pg, fresh, together, waiting):
+    """PostgreSQL does what was asked for before Terminate; its client need not be there."""
+    table = fresh("t")
+    pg.sql(f"create table {table} (a int); grant all on {table} to public")
+    p = pooler(default_pool_size=1)
+    with p.wire() as other, p.wire() as wire:
+        if waiting:
+            other.sql("begin")
+        insert = query(f"insert into {table} select 1 from pg_sleep(0.5)")
+        if together:
+            wire.send(insert, wireclient.terminate())
+        else:
+            wire.send(insert)
+            time.sleep(0.2)
+            wire.send(wireclient.terminate())
+        wire.vanish()
+        time.sleep(0.1)
+        if waiting:
+            other.sql("commit")
+        assert other.value(f"select count(*) from {table}") == "1"
 
 
 def test_half_closed_client_gets_its_answer(pooler):

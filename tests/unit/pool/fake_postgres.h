@@ -335,6 +335,20 @@ static inline void fake_cancel(struct fake_postgres *fake, struct fake_connectio
 		fake_close(connection);
 }
 
+/* SLEEP ends of itself. */
+static inline void fake_wake(struct fake_postgres *fake)
+{
+	LIST_EACH(&fake->connections, node) {
+		struct fake_connection *other = CONTAINER_OF(node, struct fake_connection, node);
+
+		if (!other->sleeping)
+			continue;
+		other->sleeping = false;
+		fake_run(other, "SLEEP");
+		fake_input(other);
+	}
+}
+
 /* Lets the cancel connections that were held go. */
 static inline void fake_release_cancels(struct fake_postgres *fake)
 {

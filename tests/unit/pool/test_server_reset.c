@@ -107,6 +107,33 @@ TEST(one_who_leaves_in_a_query_costs_a_cancel)
 	world_release(&world);
 }
 
+TEST(what_one_who_says_goodbye_asked_for_is_not_cancelled)
+{
+	struct world    world;
+	struct visitor  visitors[2];
+	struct farewell farewell = { .orderly = true };
+
+	world_init(&world, TRANSACTION "default_pool_size = 1", DATABASE);
+	visitor_init(&visitors[0], &world, "db", "alice");
+	visitor_init(&visitors[1], &world, "db", "alice");
+	visitor_get(&visitors[0]);
+	visitor_query(&visitors[0], "BEGIN");
+	visitor_query(&visitors[0], "SLEEP");
+	UNTIL(&world, strstr(world_log(&world), "SLEEP"));
+	pool_give_back_after(visitors[0].server, &farewell);
+	visitors[0].server = NULL;
+	world_spin(&world, 600);
+	CHECK_INT_EQ(world.fake.cancels, 0);
+	CHECK_INT_EQ(world_facts(&world, visitors[1].pool).servers_tested, 1);
+	fake_wake(&world.fake);
+	visitor_do(&visitors[1], "TWO");
+	CHECK_TEXT_EQ(world_log(&world), "1:BEGIN 1:SLEEP 1:ROLLBACK 1:TWO");
+	CHECK_INT_EQ(world.fake.cancels, 0);
+	visitor_release(&visitors[0]);
+	visitor_release(&visitors[1]);
+	world_release(&world);
+}
+
 TEST(a_batch_without_sync_is_brought_to_its_end)
 {
 	struct world   world;
@@ -159,8 +186,32 @@ TEST(a_server_that_does_not_come_to_rest_is_closed_in_time)
 	world_spin(&world, 4000);
 	CHECK_INT_EQ(world.fake.open, 1);
 	UNTIL(&world, world.fake.open == 0);
-	CHECK_INT_EQ(world.fake.cancels, 1);
+	/* 250 ms after the first, doubling up to a second, and one at the end. */
+	CHECK(world.fake.cancels >= 5 && world.fake.cancels <= 8);
 	visitor_release(&visitor);
+	world_release(&world);
+}
+
+TEST(a_cancel_that_came_too_early_is_repeated)
+{
+	struct world   world;
+	struct visitor visitors[2];
+
+	world_init(&world, TRANSACTION "default_pool_size = 1", DATABASE);
+	world.fake.deaf = true;
+	visitor_init(&visitors[0], &world, "db", "alice");
+	visitor_init(&visitors[1], &world, "db", "alice");
+	visitor_get(&visitors[0]);
+	visitor_query(&visitors[0], "SLEEP");
+	UNTIL(&world, world.fake.log.len > 0);
+	visitor_release(&visitors[0]);
+	UNTIL(&world, world.fake.cancels == 1);
+	world.fake.deaf = false;
+	visitor_do(&visitors[1], "TWO");
+	CHECK_TEXT_EQ(world_log(&world), "1:SLEEP 1:TWO");
+	CHECK_INT_EQ(world.fake.cancels, 2);
+	CHECK_INT_EQ(world.fake.count, 1);
+	visitor_release(&visitors[1]);
 	world_release(&world);
 }
 

@@ -226,9 +226,8 @@ TALK(a_duplicate_name_is_refused_in_its_place)
 	SENDS(0, "Pa=one S");
 	SAYS(0, "1 ZI");
 	SENDS(0, "P=two Pa=three Ba E S");
-	AT_SERVER(0, "P#1=one S P=two P#none=three Cs=#none "
-		     "P#none=SELECT.pgcarwash_refuses_this B#1 E S");
-	SAYS(0, "1 1 3 E=42703 ZI");
+	AT_SERVER(0, "P#1=one S P=two Cs=#twin P#twin=three P#twin=three B#1 E S");
+	SAYS(0, "1 3 1 E=42P05 ZI");
 	AT_CLIENT(0, "1 ZI 1 E=42P05(prepared statement \"a\" already exists) ZI");
 	SENDS(0, "Ba S");
 	AT_SERVER(0, "B#1 S");
@@ -269,7 +268,7 @@ TALK(a_provoked_error_that_does_not_come_is_broken)
 	SENDS(0, "Pa=one S");
 	SAYS(0, "1 ZI");
 	SENDS(0, "Pa=two S");
-	SAYS(0, "1 3 1");
+	SAYS(0, "3 1 1");
 	CHECK(self->broken);
 }
 
@@ -576,10 +575,10 @@ TALK(a_long_statement_stays_on_its_server)
 	AT_CLIENT(0, "1 2 C=SELECT ZI");
 	CHECK(conversation_is_pinned(self->clients[0]));
 	SENDS(0, "Pa=one S");
-	SAYS(0, "1 3 E=42703 ZI");
+	SAYS(0, "3 1 E=42P05 ZI");
 	AT_CLIENT(0, "E=42P05 ZI");
 	SENDS(0, "Cs=a S");
-	AT_SERVER(0, "P#none=one Cs=#none P#none=SELECT.pgcarwash_refuses_this S Cs=a S");
+	AT_SERVER(0, "Cs=#twin P#twin=one P#twin=one S Cs=a S");
 	SAYS(0, "3 ZI");
 	GIVES_BACK(0);
 	/* What a client may have left under its own names is cleared away. */
