@@ -195,3 +195,28 @@ TEST(the_watcher_hears_of_those_who_leave)
 	CHECK_INT_EQ(changes, 1);
 	stage_release(&stage);
 }
+
+TEST(whatever_is_under_way_is_taken_down)
+{
+	STAGE(stage,
+	      .settings = "auth_type = scram-sha-256\nscram_iterations = 1000000\n"
+			  "default_pool_size = 1\nauth_user = admin\nauth_query = LOOKUP $1",
+	      .databases = "db = :\nslow = : dbname=other");
+
+	/* One asleep in the server, one waiting for it, one cancelling, one looked up behind. */
+	stage.postgres.holds_cancels = true;
+	CHECK(stage_reload(&stage, NULL, "auth_type = trust\ndefault_pool_size = 1"));
+	client_new(&stage, "a", ALICE "> Q(SLEEP)\nawait never\n");
+	client_new(&stage, "b", "await asleep\n" ALICE "> Q(SELECT 1)\nawait never\n");
+	client_new(&stage, "c", "await asleep\ncancel a\nawait never\n");
+	while (stage.postgres.cancels == 0 && stage.turns < 1000)
+		stage_turn(&stage);
+	CHECK_INT_EQ(stage.postgres.cancels, 1);
+	stage.postgres.login = POSTGRES_SILENT;
+	CHECK(stage_reload(&stage, NULL, NULL));
+	client_new(&stage, "d", "login user=bob database=db\nawait never\n");
+	client_new(&stage, "e", "login user=dave database=slow\nawait never\n");
+	turns(&stage, 10);
+	CHECK_INT_EQ(roster_clients(stage.roster), 5);
+	stage_release(&stage);
+}
