@@ -150,7 +150,7 @@ static inline bool model_bind(struct model *model, struct slice body)
 static inline bool model_describe(struct model *model, struct slice body)
 {
 	struct target_view view;
-	struct model_statement *statement;
+	struct model_statement *statement = NULL;
 	struct model_portal *portal;
 	const char *text;
 	char name[48];

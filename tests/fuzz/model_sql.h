@@ -260,9 +260,9 @@ static inline void model_begin(struct model *model)
 /* SET "name"='value' */
 static inline bool model_set(struct model *model, const char *text)
 {
-	char name[64] = "", value[64] = "";
+	char name[64] = "", value[16] = "";
 
-	if (sscanf(text, "SET \"%63[^\"]\"='%63[^']'", name, value) < 1)
+	if (sscanf(text, "SET \"%63[^\"]\"='%15[^']'", name, value) < 1)
 		return model_fail(model, "42601", "syntax error");
 	for (int i = 0; i < MODEL_SETTINGS; i++) {
 		if (strcmp(name, model_setting_names[i]) == 0)
