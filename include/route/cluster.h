@@ -7,14 +7,13 @@
 #include "base/moment.h"
 #include "base/result.h"
 #include "base/text.h"
+#include "route/cluster_options.h"
 
 /*
  * The hosts behind one database entry and what is known of each: role, timeline, position, lag,
  * health. Facts go in (probes, failures of connections), changes come out; nothing here asks or
  * closes anything. Rounds of probes are numbered from 1 (see route/position.h).
  */
-
-#define CLUSTER_MAX_HOSTS 64 /* sets of hosts are bits of a uint64_t */
 
 enum endpoint_role { ROLE_UNKNOWN, ROLE_PRIMARY, ROLE_REPLICA };
 
@@ -25,54 +24,6 @@ enum endpoint_state {
 	ENDPOINT_DOWN,    /* does not answer */
 	ENDPOINT_LAGGING, /* a replica too far behind, until replica_retry_after */
 	ENDPOINT_FENCED,  /* not of this cluster, of an old timeline, or a second primary */
-};
-
-enum balance_method {
-	BALANCE_ROUND_ROBIN,
-	BALANCE_LEAST_CONNECTIONS,
-	BALANCE_LATENCY,
-	BALANCE_RANDOM,
-};
-
-enum no_replica { NO_REPLICA_PRIMARY, NO_REPLICA_WAIT, NO_REPLICA_ERROR };
-
-/* Whose writes a read must see. */
-enum read_consistency {
-	CONSISTENCY_NONE,
-	CONSISTENCY_SESSION,
-	CONSISTENCY_USER,
-	CONSISTENCY_APPLICATION,
-	CONSISTENCY_DATABASE,
-};
-
-/* libpq's target_session_attrs, for all of an entry's clients. */
-enum session_target {
-	TARGET_ANY,
-	TARGET_READ_WRITE,
-	TARGET_READ_ONLY,
-	TARGET_PRIMARY,
-	TARGET_STANDBY,
-	TARGET_PREFER_STANDBY,
-};
-
-struct cluster_host {
-	struct slice host;
-	int          port;
-	unsigned     weight; /* share of the reads, at least 1; 0: none unless it is the last */
-	bool         backup; /* reads go there only when no other replica can take them */
-};
-
-struct cluster_options {
-	const struct cluster_host *hosts; /* copied */
-	unsigned                   count; /* 1 to CLUSTER_MAX_HOSTS */
-	bool                       splits; /* read_write_split */
-	enum session_target        target;
-	enum balance_method        balance;
-	enum no_replica            when_no_replica;
-	enum read_consistency      consistency;
-	struct span                max_lag;       /* 0: no limit */
-	uint64_t                   max_lag_bytes; /* 0: no limit */
-	struct span                retry_after;
 };
 
 struct cluster;

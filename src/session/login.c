@@ -272,19 +272,18 @@ static void on_startup_message(struct session *session, const struct startup_fra
 
 static void on_cancel_request(struct session *session, const struct startup_frame *frame)
 {
-	uint32_t     pid;
-	struct slice secret;
-	char         key[8];
+	struct slice key;
+	char         copy[CANCEL_KEY_MAX];
 
-	if (startup_read_cancel(frame->body, &pid, &secret) != OK || secret.len != 4) {
+	if (cancel_key_read(frame->body, &key) != OK) {
 		session->told = true;
 		session_end(session, END_CANCEL_UNKNOWN, NULL);
 		return;
 	}
-	/* The key as it was given out: both words together, as they stand in the packet. */
-	memcpy(key, frame->body.data, sizeof(key));
+	memcpy(copy, key.data, key.len);
 	stream_consume(session->stream, frame->len);
-	cancel_begin(session, (struct slice){ key, sizeof(key) });
+	cancel_begin(session, (struct slice){ copy, key.len });
+	explicit_bzero(copy, sizeof(copy));
 }
 
 static void greet(struct session *session)

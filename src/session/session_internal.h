@@ -13,6 +13,7 @@
 #include "session/roster.h"
 #include "session/session.h"
 #include "track/conversation.h"
+#include "wire/cancel_key.h"
 #include "wire/frame.h"
 
 /* What the modules of the session layer share: the two structs, and who calls whom. */
@@ -70,8 +71,8 @@ struct session {
 	struct loop_task     reap;
 	struct list          cancels;      /* struct cancel aimed at this session */
 	struct cancel       *cancel;       /* what this connection came for, if a CancelRequest */
-	uint8_t              key[8];       /* pid and secret of its cancel key */
-	bool                 has_key;
+	uint8_t              key[CANCEL_KEY_LONG]; /* its cancel key */
+	uint8_t              key_len;      /* 0: it has none */
 	bool                 told_of_wait; /* query_wait_notify, of the wait under way */
 	bool                 is_unix;      /* connected over a Unix socket */
 	bool                 told;         /* the client got its last error already */
@@ -226,8 +227,8 @@ extern const struct stream_events visit_events;
 /* cancel.c */
 /* A CancelRequest came on this connection. */
 void cancel_begin(struct session *requester, struct slice key);
-/* Gives session a cancel key of its own. BROKEN without memory. */
-enum result cancel_give_key(struct session *session) MUST_USE;
+/* Gives session a cancel key of its own, CANCEL_KEY_SHORT or _LONG. BROKEN without memory. */
+enum result cancel_give_key(struct session *session, size_t len) MUST_USE;
 /* The session ends: its key is void, cancels aimed at it or asked by it let go of it. */
 void cancel_forget(struct session *session);
 

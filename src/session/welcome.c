@@ -128,13 +128,11 @@ static enum result make_conversation(struct session *session)
 	return session->conversation ? OK : BROKEN;
 }
 
-/* The key goes out as it is kept: eight bytes, pid first. */
 static void write_key(struct session *session, struct buffer *out)
 {
-	uint32_t pid = (uint32_t)session->key[0] << 24 | (uint32_t)session->key[1] << 16 |
-	               (uint32_t)session->key[2] << 8 | session->key[3];
+	struct slice key = { (const char *)session->key, session->key_len };
 
-	result_write_key(out, pid, (struct slice){ (const char *)session->key + 4, 4 });
+	result_write_key(out, cancel_key_pid(key), cancel_key_secret(key));
 }
 
 static void write_notice(struct session *session, struct buffer *out)
@@ -257,7 +255,7 @@ void welcome_begin(struct session *session)
 	struct roster           *roster = session->roster;
 	const struct scram_keys *keys = NULL;
 
-	if (cancel_give_key(session) != OK) {
+	if (cancel_give_key(session, CANCEL_KEY_SHORT) != OK) {
 		session_end(session, END_NO_MEMORY, NULL);
 		return;
 	}
