@@ -29,7 +29,7 @@ TEST(every_row_is_whole)
 
 TEST(global_rows_are_in_order_of_show_config)
 {
-	CHECK_UINT_EQ(option_global.count, 100);
+	CHECK_UINT_EQ(option_global.count, 114);
 	for (size_t i = 1; i < option_global.count; i++) {
 		const char *before = option_global.rows[i - 1].name;
 		const char *name = option_global.rows[i].name;
