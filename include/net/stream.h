@@ -106,6 +106,8 @@ int stream_fd(const struct stream *stream);
  */
 const struct address *stream_peer(const struct stream *stream);
 const struct address *stream_local(const struct stream *stream);
+/* Whose connection it is, if the other side only passes it on: stream_peer says so from now on. */
+enum result stream_set_peer(struct stream *stream, const struct address *peer) MUST_USE;
 /* Bytes in all since it was made. */
 uint64_t stream_bytes_in(const struct stream *stream);
 uint64_t stream_bytes_out(const struct stream *stream);

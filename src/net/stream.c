@@ -474,6 +474,17 @@ const struct address *stream_peer(const struct stream *stream)
 	return peer;
 }
 
+enum result stream_set_peer(struct stream *stream, const struct address *peer)
+{
+	struct stream_ends *ends = stream_ends(stream);
+
+	if (!ends)
+		return BROKEN;
+	ends->peer = *peer;
+	ends->has_peer = true;
+	return OK;
+}
+
 const struct address *stream_local(const struct stream *stream)
 {
 	struct stream_ends *ends = stream_ends(stream);
