@@ -32,7 +32,7 @@ bool network_has(const struct network *network, const uint8_t *address, size_t l
 
 /* What stands in a list of networks for Unix sockets. */
 #define NETWORK_UNIX "unix"
-/* A list with commas between, each a network or NETWORK_UNIX: the first that is neither, or none. */
+/* Of a list with commas between, the first that is neither a network nor NETWORK_UNIX, if any. */
 bool network_list_fault(struct slice list, struct slice *fault);
 /* True when the list has the address; len 0: a Unix socket. */
 bool network_list_has(struct slice list, const uint8_t *address, size_t len);

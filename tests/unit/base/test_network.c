@@ -41,16 +41,22 @@ TEST(what_is_no_network)
 			FAIL("taken: %s", texts[i]);
 }
 
+static bool list_has(struct slice list, const char *address)
+{
+	uint8_t bytes[NETWORK_ADDRESS_MAX];
+
+	return network_list_has(list, bytes, network_read_address(slice_of(address), bytes));
+}
+
 TEST(a_list_is_of_networks_and_unix)
 {
 	struct slice list = SLICE_LITERAL("10.0.0.0/8, ::1 , unix"), fault;
-	uint8_t bytes[NETWORK_ADDRESS_MAX];
 
 	CHECK(!network_list_fault(list, &fault));
 	CHECK(network_list_has(list, NULL, 0));
-	CHECK(network_list_has(list, bytes, network_read_address(SLICE_LITERAL("10.9.8.7"), bytes)));
-	CHECK(network_list_has(list, bytes, network_read_address(SLICE_LITERAL("::1"), bytes)));
-	CHECK(!network_list_has(list, bytes, network_read_address(SLICE_LITERAL("::2"), bytes)));
+	CHECK(list_has(list, "10.9.8.7"));
+	CHECK(list_has(list, "::1"));
+	CHECK(!list_has(list, "::2"));
 	CHECK(!network_list_has(SLICE_LITERAL("0.0.0.0/0"), NULL, 0));
 	CHECK(!network_list_has(SLICE_LITERAL(""), NULL, 0));
 	CHECK(!network_list_fault(SLICE_LITERAL(""), &fault));
