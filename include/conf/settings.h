@@ -81,8 +81,7 @@ struct settings {
 	struct span max_replica_lag, replica_retry_after, replica_wait_timeout;
 	int max_replica_lag_bytes; /* 0 no limit */
 	struct span failover_hold, probe_interval, probe_timeout;
-	const char *probe_user, *probe_password; /* may be NULL */
-	const char *lag_query;			 /* "" none */
+	const char *probe_user, *probe_password, *lag_query; /* the first two may be NULL */
 
 	/* how long things may take */
 	struct span client_login_timeout, client_idle_timeout;
