@@ -240,6 +240,7 @@ static void write_negotiation(struct session *session)
 static void on_startup_message(struct session *session, const struct startup_frame *frame)
 {
 	const char *detail = NULL, *tls;
+	char        proxy[80];
 	enum ending ending = END_SSL_REQUIRED;
 
 	if (!secure_is_missing(session))
@@ -256,9 +257,9 @@ static void on_startup_message(struct session *session, const struct startup_fra
 	tls = stream_tls_info(session->stream);
 	if (session->roster->settings->log_connections)
 		log_line(LEVEL_LOG, session_prefix(session),
-		         "login attempt: db=%s user=%s tls=%s replication=no", session->dbname,
-		         session->user,
-		         tls[0] ? tls : "no");
+		         "login attempt: db=%s user=%s tls=%s replication=no%s", session->dbname,
+		         session->user, tls[0] ? tls : "no",
+		         proxied_print(session, proxy, sizeof(proxy)));
 	if (session->login->negotiate)
 		write_negotiation(session);
 	if (session_is_leaving(session))
@@ -290,6 +291,8 @@ static void greet(struct session *session)
 {
 	struct startup_frame frame;
 
+	if (session->login->awaits_proxy && !proxied_read(session))
+		return;
 	switch (frame_startup(stream_input(session->stream), &frame)) {
 	case OK: break;
 	case AGAIN: return;
