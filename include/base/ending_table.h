@@ -7,6 +7,8 @@
 ENDING(LOGIN_TIMEOUT, "FATAL", "08P01", "client_login_timeout", "client_login_timeout")
 ENDING(LOGIN_TIMEOUT_SERVER, "FATAL", "08P01", "client_login_timeout_server_down",
        "client_login_timeout (server down)")
+ENDING(PROXY_HEADER, "", "08P01", "proxy_header", "no PROXY header, or a bad one")
+ENDING(PROXY_TIMEOUT, "", "08P01", "proxy_timeout", "no PROXY header in time")
 ENDING(NO_SUCH_DATABASE, "FATAL", "08P01", "no_such_database", "no such database")
 ENDING(DATABASE_DISABLED, "FATAL", "08P01", "database_disabled", "database is disabled")
 ENDING(POOLER_SHUTTING_DOWN, "FATAL", "08P01", "pooler_shutting_down", "pooler is shutting down")

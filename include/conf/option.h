@@ -17,6 +17,7 @@
 enum option_type {
 	OPTION_TEXT,   /* const char * */
 	OPTION_LIST,   /* const char *, names with commas between */
+	OPTION_NETWORKS, /* const char *, addresses and networks with commas between */
 	OPTION_PATH,   /* const char * */
 	OPTION_SECRET, /* const char *, never shown */
 	OPTION_WORD,   /* const char *, one of choices */

@@ -27,6 +27,7 @@ struct settings {
 	int unix_socket_mode;
 	const char *unix_socket_group;
 	bool so_reuseport;
+	const char *proxy_protocol_from; /* list of networks; "" nobody */
 	int peer_id;
 
 	/* the process */

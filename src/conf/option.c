@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/network.h"
 #include "conf/option.h"
 
 #include "conf/conf_internal.h"
@@ -76,7 +77,7 @@ const char *option_type_text(enum option_type type)
 		[OPTION_WORD] = "word",		[OPTION_INT] = "whole number",
 		[OPTION_UINT] = "whole number", [OPTION_MODE] = "octal number",
 		[OPTION_BOOL] = "0 or 1",	[OPTION_TIME] = "seconds",
-		[OPTION_ENUM] = "word",
+		[OPTION_ENUM] = "word",		[OPTION_NETWORKS] = "list of networks",
 	};
 
 	return texts[type];
@@ -135,6 +136,10 @@ void option_allowed(const struct option *option, struct buffer *out)
 	case OPTION_PATH:
 	case OPTION_SECRET: buffer_append_text(out, "any text"); break;
 	case OPTION_LIST: buffer_append_text(out, "names with commas between"); break;
+	case OPTION_NETWORKS:
+		buffer_append_text(out, "addresses and networks (10.0.0.0/8) with commas between, "
+					"\"" NETWORK_UNIX "\" for Unix sockets");
+		break;
 	case OPTION_WORD:
 	case OPTION_ENUM: append_words(option->choices, out); break;
 	case OPTION_INT:

@@ -13,6 +13,7 @@
 #define AT(ctype, key)		.name = #key, .offset = FIELD_AT(struct settings, ctype, key)
 #define TEXT(key)		AT(const char *, key), .type = OPTION_TEXT
 #define LIST(key)		AT(const char *, key), .type = OPTION_LIST
+#define NETWORKS(key)		AT(const char *, key), .type = OPTION_NETWORKS
 #define PATH(key)		AT(const char *, key), .type = OPTION_PATH
 #define BOOL(key)		AT(bool, key), .type = OPTION_BOOL
 #define TIME(key)		AT(struct span, key), .type = OPTION_TIME, SPAN_ROW
@@ -197,6 +198,13 @@ static const struct option rows[] = {
 	"refused." },
 { TIME(pool_idle_timeout), LIVE, .standard = "0", .group = GROUP_POOLS,
   .help = "A pool without clients and servers is forgotten after this time. 0 keeps it." },
+{ NETWORKS(proxy_protocol_from), LIVE, .standard = "", .group = GROUP_LISTEN,
+  .help = "Addresses and networks of proxies, HAProxy for one, that begin each connection with the "
+	"header of the PROXY protocol, version 1 or 2, and nothing else; the word unix stands for "
+	"Unix sockets. The log, rules of auth_hba_file, SHOW CLIENTS and application_name_add_host "
+	"then tell the client that the header names. A connection from there without a header is "
+	"closed; from elsewhere none is accepted. Whoever may connect from these addresses can "
+	"claim any address: name proxies only." },
 { TIME(query_timeout), LIVE, .standard = "0", .group = GROUP_TIMEOUTS,
   .help = "A query that takes longer costs the client its connection. 0 is off. Set it a "
 	"little above "

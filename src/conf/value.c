@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/network.h"
 #include "conf/option.h"
 
 #include "conf/conf_internal.h"
@@ -33,6 +34,15 @@ static enum result parse_text(struct slice text, void *field, struct arena *aren
 	}
 	*(const char **)field = copy;
 	return OK;
+}
+
+static enum result parse_networks(const struct option *option, struct slice text, void *field,
+				  struct arena *arena, struct buffer *why)
+{
+	struct slice fault;
+
+	return network_list_fault(text, &fault) ? refuse(option, fault, why) :
+						  parse_text(text, field, arena, why);
 }
 
 static enum result parse_number(const struct option *option, struct slice text, void *field,
@@ -108,6 +118,7 @@ enum result value_parse(const struct option *option, struct slice text, void *fi
 	case OPTION_LIST:
 	case OPTION_PATH:
 	case OPTION_SECRET: return parse_text(text, field, arena, why);
+	case OPTION_NETWORKS: return parse_networks(option, text, field, arena, why);
 	case OPTION_INT:
 	case OPTION_UINT:
 	case OPTION_MODE: return parse_number(option, text, field, why);
@@ -124,6 +135,7 @@ static bool is_text(const struct option *option)
 {
 	return option->type == OPTION_TEXT || option->type == OPTION_LIST ||
 	       option->type == OPTION_PATH || option->type == OPTION_SECRET ||
+	       option->type == OPTION_NETWORKS ||
 	       option->type == OPTION_WORD;
 }
 

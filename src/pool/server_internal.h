@@ -33,6 +33,7 @@ struct pump {
 	struct conversation *run_to;
 	uint32_t             body_left; /* of a flowing message: body bytes still to come */
 	struct conversation *body_to;   /* who gets them; NULL: dropped */
+	size_t rows; /* bytes since the last message that was not part of a result's rows */
 	bool                 active;    /* the input callback is on the stack */
 	bool                 swallowed; /* of these bytes something was for nobody */
 };

@@ -247,6 +247,7 @@ static void on_startup_message(struct session *session, const struct startup_fra
 		[REPLICATION_LOGICAL] = "database",
 	};
 	const char *detail = NULL, *tls;
+	char        proxy[80];
 	enum ending ending = END_SSL_REQUIRED;
 
 	if (!secure_is_missing(session))
@@ -263,8 +264,9 @@ static void on_startup_message(struct session *session, const struct startup_fra
 	tls = stream_tls_info(session->stream);
 	if (session->roster->settings->log_connections)
 		log_line(LEVEL_LOG, session_prefix(session),
-		         "login attempt: db=%s user=%s tls=%s replication=%s", session->dbname,
-		         session->user, tls[0] ? tls : "no", replications[session->replication]);
+		         "login attempt: db=%s user=%s tls=%s replication=%s%s", session->dbname,
+		         session->user, tls[0] ? tls : "no", replications[session->replication],
+		         proxied_print(session, proxy, sizeof(proxy)));
 	if (session->login->negotiate)
 		write_negotiation(session);
 	if (session_is_leaving(session))
@@ -296,6 +298,8 @@ static void greet(struct session *session)
 {
 	struct startup_frame frame;
 
+	if (session->login->awaits_proxy && !proxied_read(session))
+		return;
 	switch (frame_startup(stream_input(session->stream), &frame)) {
 	case OK: break;
 	case AGAIN: return;

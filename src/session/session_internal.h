@@ -49,6 +49,9 @@ struct login {
 	bool own_user;
 	int  asked;                /* the enum auth_request that the next 'p' message answers */
 	bool asked_ssl, asked_gss;
+	bool awaits_proxy;         /* a proxy's header comes first */
+	size_t proxy_len;          /* what that took; 0: none */
+	struct address proxy;      /* whom it came from; len 0: through no proxy */
 };
 
 struct session {
@@ -75,7 +78,7 @@ struct session {
 	uint8_t              key[CANCEL_KEY_LONG]; /* its cancel key */
 	uint8_t              key_len;      /* 0: it has none */
 	bool                 told_of_wait; /* query_wait_notify, of the wait under way */
-	bool                 is_unix;      /* connected over a Unix socket */
+	bool                 is_unix;      /* connected over a Unix socket, through no proxy */
 	enum replication     replication;  /* its server is a walsender, its own until the end */
 	bool                 told;         /* the client got its last error already */
 
@@ -193,6 +196,14 @@ void secure_on_direct_tls(struct session *session);
 bool secure_is_missing(const struct session *session);
 /* The stream ended: if that was because of TLS, the log is told. */
 void secure_log_failure(const struct session *session);
+
+/* proxied.c */
+/* A connection was just accepted: does a proxy have to say first whose it is? */
+void proxied_expect(struct session *session, const struct address *peer);
+/* Reads the header; ends the session if it is none. True when it is done. */
+bool proxied_read(struct session *session);
+/* " proxy=10.0.0.9:4711" for the log, "" without; cap >= 80. */
+const char *proxied_print(const struct session *session, char *text, size_t cap);
 
 /* startup.c */
 /*

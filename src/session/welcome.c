@@ -116,7 +116,6 @@ static enum result make_conversation(struct session *session)
 	struct conversation_options options = {
 		.tracks_statements = mode != POOL_MODE_SESSION &&
 		                     settings->max_prepared_statements > 0,
-		.statement_mode = mode == POOL_MODE_STATEMENT,
 		.store = session->roster->statements,
 		.owner = session,
 	};
