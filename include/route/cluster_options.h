@@ -6,38 +6,11 @@
 
 #include "base/moment.h"
 #include "base/text.h"
+#include "conf/routing_choice.h"
 
 /* What an operator says of the hosts behind an entry and of how to choose among them. */
 
 #define CLUSTER_MAX_HOSTS 64 /* sets of hosts are bits of a uint64_t */
-
-enum balance_method {
-	BALANCE_ROUND_ROBIN,
-	BALANCE_LEAST_CONNECTIONS,
-	BALANCE_LATENCY,
-	BALANCE_RANDOM,
-};
-
-enum no_replica { NO_REPLICA_PRIMARY, NO_REPLICA_WAIT, NO_REPLICA_ERROR };
-
-/* Whose writes a read must see. */
-enum read_consistency {
-	CONSISTENCY_NONE,
-	CONSISTENCY_SESSION,
-	CONSISTENCY_USER,
-	CONSISTENCY_APPLICATION,
-	CONSISTENCY_DATABASE,
-};
-
-/* libpq's target_session_attrs, for all of an entry's clients. */
-enum session_target {
-	TARGET_ANY,
-	TARGET_READ_WRITE,
-	TARGET_READ_ONLY,
-	TARGET_PRIMARY,
-	TARGET_STANDBY,
-	TARGET_PREFER_STANDBY,
-};
 
 struct cluster_host {
 	struct slice host;

@@ -107,31 +107,27 @@ const char *server_prefix(const struct server *server)
 
 /* ---- opening ---- */
 
-/*
- * The next of the entry's hosts (another one each time, or after a failure only); NULL without
- * memory.
- */
-static char *choose_host(struct pool *pool)
+/* The next of the entry's hosts: another one each time, or after a failure only. */
+static const struct database_host *choose_host(struct pool *pool)
 {
 	const struct database_settings *entry = pool->database->entry;
-	const struct settings          *settings = pool->database->settings;
-	struct slice rest = slice_of(entry->host ? entry->host : settings->unix_socket_dir);
-	struct slice all = rest, host = rest;
-	unsigned     count = 0, chosen;
+	const struct database_host     *chosen = &entry->hosts[pool->next_host % entry->host_count];
 
-	while (slice_next_field(&rest, ',', &host))
-		count++;
-	if (count > 1) {
-		chosen = pool->next_host % count;
-		rest = all;
-		do {
-			if (!slice_next_field(&rest, ',', &host))
-				break;
-		} while (chosen--);
-		if (entry->load_balance_hosts == LOAD_BALANCE_ROUND_ROBIN)
-			pool->next_host++;
-	}
-	return mem_copy_text(host.data, host.len);
+	if (entry->load_balance_hosts == LOAD_BALANCE_ROUND_ROBIN)
+		pool->next_host++;
+	return chosen;
+}
+
+/* Where server leads to. BROKEN without memory. */
+static enum result aim(struct server *server)
+{
+	const struct pool          *pool = server->pool;
+	const struct database_host *chosen = choose_host(server->pool);
+	const char *host = chosen->host ? chosen->host : pool->database->settings->unix_socket_dir;
+
+	server->port = chosen->port;
+	server->host = mem_copy_text(host, strlen(host));
+	return server->host ? OK : BROKEN;
 }
 
 static void on_dialled(void *ctx, int fd, enum ending why, const char *detail)
@@ -189,12 +185,10 @@ struct server *server_open(struct pool *pool)
 
 	if (!server)
 		return NULL;
-	server->host = choose_host(pool);
-	if (!server->host || backend_init(&server->backend, pools->varsets,
-	                                  prepared_max(pools->settings)) != OK)
-		goto fail;
 	server->pool = pool;
-	server->port = pool->database->entry->port;
+	if (aim(server) != OK || backend_init(&server->backend, pools->varsets,
+	                                      prepared_max(pools->settings)) != OK)
+		goto fail;
 	server->state = SERVER_CONNECTING;
 	server->born = loop_now(pools->loop);
 	server->jitter.us = (int64_t)random_below((uint64_t)pool->limits.lifetime.us / 20 + 1);

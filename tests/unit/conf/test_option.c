@@ -29,7 +29,11 @@ TEST(every_row_is_whole)
 
 /* Keys that PgBouncer does not have: exporters see them between the others. */
 static const char *const own_keys[] = {
-	"proxy_protocol_from",
+	"proxy_protocol_from",	"balance",	    "failover_hold",
+	"lag_query",		"max_replica_lag",  "max_replica_lag_bytes",
+	"probe_interval",	"probe_password",   "probe_timeout",
+	"probe_user",		"read_consistency", "read_write_split",
+	"replica_retry_after",	"replica_wait_timeout", "when_no_replica",
 };
 
 static bool is_own(const char *name)
