@@ -114,6 +114,9 @@ ENDING(SERVER_RESET, "", "00000", "reset_failed", "reset query failed")
 ENDING(SERVER_PAUSED, "", "00000", "pause_mode", "pause mode")
 ENDING(SERVER_RECONNECT, "", "00000", "close_needed", "close_needed")
 ENDING(CONNECT_STRING_CHANGED, "FATAL", "08P01", "connect_string_changed", "connect string changed")
+ENDING(REPLICATION_GONE, "", "00000", "replication_client_gone", "replication client was closed")
+ENDING(REPLICATION_LEFT, "", "00000", "replication_client_left",
+       "replication client disconnected")
 ENDING(CLIENT_GONE_BUSY, "", "00000", "client_gone",
        "client disconnected with query in progress")
 ENDING(CLIENT_GONE_PARTIAL, "", "00000", "client_gone",

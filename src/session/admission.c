@@ -91,6 +91,7 @@ static void describe(const struct session *session, struct hba_login *login)
 		.database = slice_of(session->dbname),
 		.user = slice_of(session->user),
 		.tls = stream_tls_info(session->stream)[0] != '\0',
+		.replication = session->replication == REPLICATION_PHYSICAL,
 	};
 	login->address_len = address_bytes(peer, &login->address);
 }

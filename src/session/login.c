@@ -203,8 +203,10 @@ static enum ending check_limits(struct session *session)
 	const struct settings *settings = roster->settings;
 
 	session->service = find_service(roster, session->dbname);
-	if (session->service != NULL)
+	if (session->service != NULL) {
+		session->replication = REPLICATION_NONE;
 		return enter_service(session);
+	}
 	if (roster->sessions.len - roster->served > (unsigned)settings->max_client_conn)
 		return END_MAX_CLIENT_CONN;
 	session->database = pools_database(roster->pools, slice_of(session->dbname));
@@ -239,6 +241,11 @@ static void write_negotiation(struct session *session)
 
 static void on_startup_message(struct session *session, const struct startup_frame *frame)
 {
+	static const char *const replications[] = {
+		[REPLICATION_NONE] = "no",
+		[REPLICATION_PHYSICAL] = "yes",
+		[REPLICATION_LOGICAL] = "database",
+	};
 	const char *detail = NULL, *tls;
 	char        proxy[80];
 	enum ending ending = END_SSL_REQUIRED;
@@ -257,8 +264,8 @@ static void on_startup_message(struct session *session, const struct startup_fra
 	tls = stream_tls_info(session->stream);
 	if (session->roster->settings->log_connections)
 		log_line(LEVEL_LOG, session_prefix(session),
-		         "login attempt: db=%s user=%s tls=%s replication=no%s", session->dbname,
-		         session->user, tls[0] ? tls : "no",
+		         "login attempt: db=%s user=%s tls=%s replication=%s%s", session->dbname,
+		         session->user, tls[0] ? tls : "no", replications[session->replication],
 		         proxied_print(session, proxy, sizeof(proxy)));
 	if (session->login->negotiate)
 		write_negotiation(session);

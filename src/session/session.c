@@ -99,6 +99,7 @@ void session_facts(const struct session *session, struct session_facts *facts)
 		.server = session->server,
 		.connected = session->connected,
 		.requested = session->query_began,
+		.replication = session->replication,
 	};
 	if (session->state == SESSION_WAITING || list_has(&session->waiter.node))
 		facts->waiting_since = session->waiter.since;
@@ -262,10 +263,12 @@ void session_find_timeouts(struct session *session)
 
 	if (session->user != NULL)
 		user = settings_user(settings, slice_of(session->user));
-	session->watched = effective_query_timeout(settings, user).us > 0 ||
-	                   effective_idle_transaction_timeout(settings, user).us > 0 ||
-	                   effective_transaction_timeout(settings, user).us > 0 ||
-	                   effective_client_idle_timeout(settings, user).us > 0;
+	/* A stream of changes is one query, meant to go on for ever. */
+	session->watched = session->replication == REPLICATION_NONE &&
+	                   (effective_query_timeout(settings, user).us > 0 ||
+	                    effective_idle_transaction_timeout(settings, user).us > 0 ||
+	                    effective_transaction_timeout(settings, user).us > 0 ||
+	                    effective_client_idle_timeout(settings, user).us > 0);
 }
 
 struct due {

@@ -40,7 +40,8 @@ struct login {
 	enum login_proof  proof;
 	struct lookup    *lookup;  /* of its secret, while under way */
 	struct challenge *challenge;
-	struct buffer     params;  /* settings the client asked for: name NUL value NUL ... */
+	struct buffer     params;  /* settings the client asked for: name NUL value NUL ...; of a
+	                              replication client all that is for its server */
 	struct buffer     unknown; /* _pq_ options: name NUL ... */
 	unsigned          unknown_count;
 	bool negotiate;            /* it asked for a newer protocol or unknown options */
@@ -78,6 +79,7 @@ struct session {
 	uint8_t              key_len;      /* 0: it has none */
 	bool                 told_of_wait; /* query_wait_notify, of the wait under way */
 	bool                 is_unix;      /* connected over a Unix socket, through no proxy */
+	enum replication     replication;  /* its server is a walsender, its own until the end */
 	bool                 told;         /* the client got its last error already */
 
 	/* the message under way from the client */
@@ -213,7 +215,13 @@ enum ending startup_read(struct session *session, const struct startup_frame *fr
 
 /* welcome.c: the client proved who it is: what it is told, and the wait for the first server. */
 void welcome_begin(struct session *session);
+/* Has everything sent that a login ends with, parameters being the ParameterStatus messages. */
+void welcome_send(struct session *session, struct slice parameters);
 void welcome_memo_clear(struct welcome_memo *memo);
+
+/* replication.c: clients whose server is a walsender, started for them alone. */
+/* The client proved who it is, its pool is known: starts its server, welcomes it then. */
+void replication_begin(struct session *session);
 
 /* request.c: client to server. */
 extern const struct stream_events request_events;

@@ -145,18 +145,14 @@ static void write_notice(struct session *session, struct buffer *out)
 		                                    .message = slice_of(text) });
 }
 
-static void send_welcome(struct session *session)
+void welcome_send(struct session *session, struct slice parameters)
 {
 	struct buffer out = BUFFER_EMPTY;
-	bool          served = session->service != NULL;
 
 	sasl_write_request(&out, AUTH_REQUEST_OK, SLICE_NONE);
-	if (served)
-		session->service->write_welcome(session->service->ctx, &out);
-	else
-		buffer_append_slice(&out, buffer_slice(&session->roster->memo.messages));
+	buffer_append_slice(&out, parameters);
 	write_key(session, &out);
-	if (!served)
+	if (session->service == NULL)
 		write_notice(session, &out);
 	result_write_ready(&out, 'I');
 	if (out.failed)
@@ -173,13 +169,19 @@ static void enter_service(struct session *session)
 		.own_user = session->login->own_user,
 		.authenticated = true,
 	};
+	struct buffer parameters = BUFFER_EMPTY;
 
 	session->visit = session->service->open(session->service->ctx, session, &who);
 	if (session->visit == NULL) {
 		session_end(session, END_NO_MEMORY, NULL);
 		return;
 	}
-	send_welcome(session);
+	session->service->write_welcome(session->service->ctx, &parameters);
+	if (parameters.failed)
+		session_end(session, END_NO_MEMORY, NULL);
+	else
+		welcome_send(session, buffer_slice(&parameters));
+	buffer_release(&parameters);
 	if (session_is_leaving(session))
 		return;
 	login_free(session);
@@ -194,7 +196,7 @@ static void enter_pool(struct session *session)
 		session_end(session, END_NO_MEMORY, NULL);
 		return;
 	}
-	send_welcome(session);
+	welcome_send(session, buffer_slice(&session->roster->memo.messages));
 	if (session_is_leaving(session))
 		return;
 	pool_counters(session->pool)->client_logins++;
@@ -284,5 +286,8 @@ void welcome_begin(struct session *session)
 		keys = challenge_keys(session->login->challenge);
 	if (keys != NULL)
 		pool_learn_keys(session->pool, slice_of(session->user), keys);
-	wait_for_welcome(session);
+	if (session->replication != REPLICATION_NONE)
+		replication_begin(session);
+	else
+		wait_for_welcome(session);
 }
