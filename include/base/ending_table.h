@@ -132,3 +132,8 @@ ENDING(CANCEL_CONSOLE, "", "00000", "cancel_console", "cancel request for consol
 ENDING(CANCEL_LATE, "", "00000", "cancel_late",
        "not sending cancel request for client that is now idle")
 ENDING(CANCEL_TIMEOUT, "", "00000", "cancel_wait_timeout", "cancel_wait_timeout")
+ENDING(CANCEL_FAILED, "", "00000", "cancel_failed", "failed to send cancel request")
+ENDING(CANCEL_NO_PEER, "", "00000", "cancel_no_peer", "could not find peer to forward request to")
+ENDING(CANCEL_HOPS, "", "00000", "cancel_hops",
+       "failed to forward cancel request because its TTL was exhausted")
+ENDING(PEER_REMOVED, "", "00000", "peer_removed", "peer removed")

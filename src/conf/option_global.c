@@ -204,9 +204,10 @@ static const struct option rows[] = {
 { INT(min_pool_size, 0, INT_MAX), LIVE, .standard = "0", .group = GROUP_POOLS,
   .help = "How many server connections a pool keeps open even when idle, as long as a client is "
 	"connected or the entry forces a user. Helps when load comes back suddenly." },
-{ INT(peer_id, 0, 16383), LIVE_LATER, .standard = "0", .group = GROUP_LISTEN,
-  .help = "Our number among processes that share a port, so that cancel requests reach the right "
-	"one. 0: we are alone." },
+{ INT(peer_id, 0, 16383), LIVE, .standard = "0", .group = GROUP_LISTEN,
+  .help = "Our number among the processes of [peers], which share a port or a balancer: a cancel "
+	"request that reaches another process than that of its query is passed on to it. Keys "
+	"given out from then on hold the number. 0: we are alone." },
 { PATH(pidfile), FIXED, .standard = "", .group = GROUP_PROCESS,
   .help = "File for our process id. Needed to run in the background." },
 { INT(pkt_buf, 512, 16777216), FIXED_LATER, .standard = "4096", .unit = "bytes",
@@ -331,8 +332,9 @@ static const struct option rows[] = {
 	"an authority the system trusts (verify-ca), and be made out to the host we asked for "
 	"(verify-full). Unix sockets go without. When a reload changes how servers are reached, "
 	"all server connections are replaced as they come free." },
-{ BOOL(so_reuseport), FIXED_LATER, .standard = "0", .group = GROUP_LISTEN,
-  .help = "Lets several processes listen on one port; the kernel spreads the clients." },
+{ BOOL(so_reuseport), FIXED, .standard = "0", .group = GROUP_LISTEN,
+  .help = "Lets several processes listen on one port; the kernel spreads the clients. Each needs "
+	"a unix_socket_dir, a pidfile and a peer_id of its own, and the others in [peers]." },
 { INT(stats_period, 1, INT_MAX), LIVE, .standard = "60", .unit = "seconds", .group = GROUP_LOG,
   .help = "How often averages are computed, and logged with log_stats." },
 { LIST(stats_users), LIVE, .standard = "", .group = GROUP_CONSOLE,

@@ -11,6 +11,7 @@
 #include "net/stream.h"
 #include "net/timer.h"
 #include "net/tls.h"
+#include "pool/peers.h"
 #include "pool/pools.h"
 #include "server_internal.h"
 #include "track/statements.h"
@@ -27,6 +28,7 @@ struct pools {
 	struct tls_context     *tls;     /* held; NULL: without TLS */
 	struct users           *users;   /* of auth_file */
 	struct keyring         *keyring;
+	struct peers           *peers;
 	struct stream_limits    limits;  /* of server streams */
 	struct map              names;   /* name -> struct database, the removed ones not */
 	struct list             databases;
