@@ -65,7 +65,7 @@ PACKAGES  = libevent libevent_openssl openssl libpq inih libidn
 HIREDIS  ?= $(shell pkg-config --exists hiredis 2>/dev/null && echo 1 || echo 0)
 ask_once  = $(eval $(1) := $(shell pkg-config $(2) $(PACKAGES) $(if $(filter 1,$(HIREDIS)),hiredis)))$($(1))
 PACKAGE_CFLAGS = $(call ask_once,PACKAGE_CFLAGS,--cflags)
-PACKAGE_LIBS   = $(call ask_once,PACKAGE_LIBS,--libs) -lpg_query
+PACKAGE_LIBS   = $(call ask_once,PACKAGE_LIBS,--libs)
 
 CPPFLAGS_ALL = -D_GNU_SOURCE -Iinclude -Isrc $(if $(filter 1,$(HIREDIS)),-DHAVE_HIREDIS=1) \
 	$(PACKAGE_CFLAGS) $(CPPFLAGS)
@@ -98,7 +98,7 @@ ldflags_fuzz   = $(SANITIZE)
 # $(call libraries,flavour,folders)
 libraries = $(patsubst %,build/$(1)/lib%.a,$(2))
 # $(call link,flavour,inputs,extra flags): libraries of the system come last
-link = $(Q)$(cc_$(1)) -pthread $(ldflags_$(1)) $(3) $(LDFLAGS) -o $@ $(2) -Wl,--as-needed $(PACKAGE_LIBS) -lm
+link = $(Q)$(cc_$(1)) -pthread $(ldflags_$(1)) $(3) $(LDFLAGS) -o $@ $(2) -Wl,--as-needed $(PACKAGE_LIBS) -lpg_query -lm
 
 # $(call library_rule,flavour,folder): main.c is linked by name, not from the library.
 define library_rule
