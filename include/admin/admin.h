@@ -11,6 +11,7 @@
  * as callbacks.
  */
 
+struct address;
 struct admin;
 struct loop;
 struct pools;
@@ -36,6 +37,15 @@ struct admin_actions {
 	enum result (*set)(void *ctx, struct slice key, struct slice value);
 	/* Begins to leave; the loop goes on at least until the end of the turn. */
 	void (*shut_down)(void *ctx, enum shutdown how);
+	/*
+	 * Another process has the listening sockets and the clients that could be passed: lets go
+	 * of them, serves the rest and leaves when they are gone.
+	 */
+	void (*hand_over)(void *ctx);
+	/* Calls each for the listening sockets. */
+	void (*each_listener)(void *ctx,
+			      void (*each)(void *each_ctx, int fd, const struct address *address),
+			      void *each_ctx);
 	/* Stops accepting connections, or goes on. */
 	void (*suspend_listeners)(void *ctx, bool suspended);
 };

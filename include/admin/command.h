@@ -40,6 +40,7 @@ struct show {
 	const char *help; /* prose for the manual */
 	const struct result_column *columns;
 	unsigned count; /* of columns; 0: no result set */
+	enum command_level level;
 	/* Writes the rows. BROKEN without memory. */
 	enum result (*rows)(struct admin *admin, struct table *table);
 };

@@ -35,6 +35,8 @@ void table_row_end(struct table *table);
 /* For text columns; NULL is SQL's NULL. */
 void table_text(struct table *table, const char *text);
 void table_slice(struct table *table, struct slice text);
+/* For bytea columns; data NULL is SQL's NULL. */
+void table_bytes(struct table *table, struct slice bytes);
 /* "yes" or "no". */
 void table_yes_no(struct table *table, bool yes);
 /* For int4, int8 and numeric; cut to the column's range (numeric: not negative). */

@@ -90,6 +90,7 @@ ENDING(BROKEN_BIND, "FATAL", "08P01", "protocol", "broken Bind packet")
 ENDING(BROKEN_DESCRIBE, "FATAL", "08P01", "protocol", "broken Describe packet")
 ENDING(BROKEN_CLOSE, "FATAL", "08P01", "protocol", "broken Close packet")
 ENDING(COPY_BROKEN, "FATAL", "08P01", "protocol", "unexpected message during COPY from stdin")
+ENDING(TAKEN_OVER, "", "00000", "taken_over", "disko over")
 ENDING(NO_MEMORY, "FATAL", "53200", "out_of_memory", "out of memory")
 
 /* a server connection */

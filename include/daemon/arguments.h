@@ -5,7 +5,7 @@
 
 #include "base/result.h"
 
-/* The command line: [-d] [-q] [-v...] [-u USER] [-V] [-h] [--check] CONFIG.ini */
+/* The command line: [-d] [-R] [-q] [-v...] [-u USER] [-V] [-h] [--check] CONFIG.ini */
 
 enum task {
 	TASK_RUN,
@@ -17,6 +17,7 @@ enum task {
 struct arguments {
 	enum task task;
 	bool background;
+	bool reboot;	  /* take over from the process that runs */
 	bool quiet;	  /* nothing to stderr */
 	int verbose;	  /* added to the setting of that name */
 	const char *user; /* to change to; NULL: what the configuration says */

@@ -20,6 +20,8 @@ enum result process_refuse_root(void) MUST_USE;
 /* BROKEN when path names a living process; a stale file is removed. "" is no file. */
 enum result pidfile_check(const char *path) MUST_USE;
 enum result pidfile_write(const char *path) MUST_USE;
+/* The same in the place of the process whose work we took over. */
+enum result pidfile_replace(const char *path) MUST_USE;
 void pidfile_remove(const char *path);
 
 /*

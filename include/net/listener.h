@@ -38,7 +38,13 @@ struct listener *listener_new(struct loop *loop, const struct address *address,
 struct listener *listener_adopt(struct loop *loop, int fd,
 				void (*on_accept)(void *ctx, int fd, const struct address *peer),
 				void *ctx) MUST_USE;
-/* Closes; removes a Unix socket file it made. NULL is allowed. */
+/*
+ * The file of its Unix socket is from now on another's to remove / is its own. Nothing for TCP and
+ * abstract ones.
+ */
+void listener_disown_file(struct listener *listener);
+void listener_own_file(struct listener *listener);
+/* Closes; removes a Unix socket file that is its own. NULL is allowed. */
 void listener_free(struct listener *listener);
 /* Stops and goes on accepting (SUSPEND); meanwhile clients wait in the kernel's queue. */
 void listener_pause(struct listener *listener);

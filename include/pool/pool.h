@@ -100,6 +100,9 @@ const struct varset *pool_welcome(const struct pool *pool);
  */
 void pool_learn_keys(struct pool *pool, struct slice user, const struct scram_keys *keys);
 
+/* Those keys, NULL when there are none. A secret; borrowed. */
+const struct scram_keys *pool_learned_keys(const struct pool *pool);
+
 const char      *pool_user(const struct pool *pool);
 struct database *pool_database(const struct pool *pool);
 enum pool_mode   pool_mode(const struct pool *pool); /* effective for this pool */

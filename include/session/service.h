@@ -47,6 +47,11 @@ struct service {
 
 /* Queues bytes for the client. Ends the session without memory. */
 void service_reply(struct session *session, struct slice bytes);
+/*
+ * Sends what is queued and then bytes, the descriptor fd with them, to a client on a Unix socket;
+ * waits for it, a few seconds at most. BROKEN: it did not take them.
+ */
+enum result service_pass(struct session *session, struct slice bytes, int fd) MUST_USE;
 /* No more messages until released: the answer takes time (PAUSE). */
 void service_hold(struct session *session);
 void service_release(struct session *session);

@@ -11,6 +11,7 @@
 
 /* One client: its stream, its conversation, its place in a pool's queue or its lent server. */
 
+struct conversation;
 struct session;
 struct stream;
 struct pool;
@@ -44,6 +45,8 @@ struct session_facts {
 	unsigned             statements; /* named prepared statements */
 	bool                 close_needed;
 	enum replication     replication;
+	struct slice         key; /* its cancel key, empty without; a secret, borrowed */
+	const struct conversation *conversation; /* NULL without */
 };
 void session_facts(const struct session *session, struct session_facts *facts);
 /* "C-0x...: db/user@host:port " for log lines. Valid until the next call. */

@@ -94,4 +94,16 @@ const struct varset *conversation_wants(const struct conversation *conversation)
 /* Number of named statements it has (SHOW CLIENTS). */
 unsigned conversation_statements(const struct conversation *conversation);
 
+/*
+ * Its statements, to be told to another process in which it is to go on: each is called with the
+ * name (empty: the unnamed one) and the parse_view.signature, both borrowed for the call. It must
+ * not be pinned.
+ */
+void conversation_each_statement(const struct conversation *conversation,
+				 void (*each)(void *ctx, struct slice name, struct slice signature),
+				 void *ctx);
+/* There: as if the client had parsed it. BROKEN without memory. */
+enum result conversation_take_statement(struct conversation *conversation, struct slice name,
+					struct slice signature) MUST_USE;
+
 #endif

@@ -66,6 +66,7 @@ struct admin {
 	struct list visits;
 	struct list waits;	 /* visits whose command is not answered yet, oldest first */
 	struct visit *suspender; /* whose SUSPEND is in force, or NULL */
+	struct visit *shown;	 /* who asked for the SHOW under way, if by Query; else NULL */
 	struct buffer out;	 /* the answer being written */
 };
 
@@ -82,6 +83,8 @@ struct visit {
 	struct admin *admin;
 	struct session *session; /* NULL: it has left, only the reaper is to come */
 	bool may_steer;
+	bool own_user;	     /* our own user, over the Unix socket: gets descriptors */
+	bool took_over;	     /* it suspended us, and got them */
 	bool counted;	     /* its first command was */
 	bool in_transaction; /* as far as its driver can see */
 	bool skipping;	     /* after an error, until Sync */

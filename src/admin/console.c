@@ -86,6 +86,7 @@ static void *console_open(void *ctx, struct session *session, const struct servi
 	visit->admin = admin;
 	visit->session = session;
 	visit->may_steer = may_steer(admin, login);
+	visit->own_user = login->own_user && console_is_name(login->user);
 	visit->reap.run = visit_free;
 	extended_init(visit);
 	list_append(&admin->visits, &visit->node);

@@ -272,8 +272,11 @@ enum outcome control_shutdown(struct request *request)
 	if (strcasecmp(how, "wait_for_servers") != 0 && strcasecmp(how, "wait_for_clients") != 0)
 		return reply_invalid(request);
 	log_command(request);
-	actions->shut_down(actions->ctx, strcasecmp(how, "wait_for_servers") == 0
-						 ? SHUTDOWN_WAIT_FOR_SERVERS
-						 : SHUTDOWN_WAIT_FOR_CLIENTS);
+	if (strcasecmp(how, "wait_for_servers") == 0)
+		actions->shut_down(actions->ctx, SHUTDOWN_WAIT_FOR_SERVERS);
+	else if (request->visit->took_over && admin_of(request)->suspender == request->visit)
+		actions->hand_over(actions->ctx);
+	else
+		actions->shut_down(actions->ctx, SHUTDOWN_WAIT_FOR_CLIENTS);
 	return reply_done(request, "SHUTDOWN");
 }

@@ -19,7 +19,7 @@ static const struct show *const shows[] = {
 	&show_pools,	      &show_clients, &show_servers,   &show_sockets,   &show_active_sockets,
 	&show_users,	      &show_lists,   &show_mem,	      &show_stats,     &show_stats_totals,
 	&show_stats_averages, &show_totals,  &show_dns_hosts, &show_dns_zones,
-	&show_peers,	      &show_peer_pools,
+	&show_peers,	      &show_peer_pools, &show_fds,	&show_fd_states,
 };
 
 const struct show_table show_table = { shows, COUNT_OF(shows) };
@@ -35,14 +35,21 @@ const struct show *show_find(const char *name)
 enum outcome control_show(struct request *request)
 {
 	const struct show *show = console_show(request->line);
+	struct admin *admin = request->visit->admin;
 	struct table table;
+	enum result result;
 
 	if (!show)
 		return reply_invalid(request);
+	if (show->level == LEVEL_STEER && !request->visit->may_steer)
+		return reply_refuse(request, "admin access needed");
 	table_init(&table, request->out, show->columns, show->count, request->formats);
 	if (request->simple && show->count)
 		table_describe(&table);
-	if (show->rows(request->visit->admin, &table) != OK)
+	admin->shown = request->simple ? request->visit : NULL;
+	result = show->rows(admin, &table);
+	admin->shown = NULL;
+	if (result != OK)
 		return reply_error(request, "53200", "no mem");
 	return reply_done(request, "SHOW");
 }

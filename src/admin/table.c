@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "wire/writer.h"
 
@@ -67,6 +68,41 @@ void table_slice(struct table *table, struct slice text)
 void table_text(struct table *table, const char *text)
 {
 	table_slice(table, slice_of(text));
+}
+
+/* As byteaout writes it, in hex format (PostgreSQL docs, "Binary Data Types"). */
+static void write_hex(struct buffer *out, struct slice bytes)
+{
+	static const char digits[] = "0123456789abcdef";
+	struct buffer text = BUFFER_EMPTY;
+
+	buffer_append_text(&text, "\\x");
+	for (size_t i = 0; i < bytes.len; i++) {
+		uint8_t byte = (uint8_t)bytes.data[i];
+
+		buffer_append(&text, &digits[byte >> 4], 1);
+		buffer_append(&text, &digits[byte & 15], 1);
+	}
+	out->failed |= text.failed;
+	result_write_value(out, buffer_slice(&text));
+	if (text.data)
+		explicit_bzero(text.data, text.cap);
+	buffer_release(&text);
+}
+
+void table_bytes(struct table *table, struct slice bytes)
+{
+	bool binary;
+	enum result_type type = next_column(table, &binary);
+
+	assert(type == TYPE_BYTEA);
+	(void)type;
+	if (!bytes.data)
+		result_write_null(table->out);
+	else if (binary)
+		result_write_value(table->out, bytes);
+	else
+		write_hex(table->out, bytes);
 }
 
 void table_yes_no(struct table *table, bool yes)

@@ -13,6 +13,7 @@ const char arguments_usage[] =
 	"Usage: pgcarwash [OPTION]... CONFIG.ini\n"
 	"\n"
 	"  -d, --daemon     go to the background (needs pidfile in the configuration)\n"
+	"  -R, --reboot     take over from the process that runs (deprecated: use so_reuseport)\n"
 	"  -q, --quiet      no log lines on stderr\n"
 	"  -v, --verbose    more log lines; may be given twice\n"
 	"  -u, --user NAME  change to this user after reading the configuration\n"
@@ -24,6 +25,7 @@ enum { OPTION_CHECK = 256 };
 
 static const struct option options[] = {
 	{ "daemon", no_argument, NULL, 'd' },	      { "quiet", no_argument, NULL, 'q' },
+	{ "reboot", no_argument, NULL, 'R' },
 	{ "verbose", no_argument, NULL, 'v' },	      { "user", required_argument, NULL, 'u' },
 	{ "check", no_argument, NULL, OPTION_CHECK }, { "version", no_argument, NULL, 'V' },
 	{ "help", no_argument, NULL, 'h' },	      { NULL, 0, NULL, 0 },
@@ -33,6 +35,7 @@ static bool take_option(struct arguments *arguments, int option)
 {
 	switch (option) {
 	case 'd': arguments->background = true; return true;
+	case 'R': arguments->reboot = true; return true;
 	case 'q': arguments->quiet = true; return true;
 	case 'v': arguments->verbose++; return true;
 	case 'u': arguments->user = optarg; return true;
@@ -62,7 +65,7 @@ enum result arguments_read(int count, char **values, struct arguments *arguments
 	*arguments = (struct arguments){ .task = TASK_RUN };
 	opterr = 0;
 	optind = 0;
-	while ((option = getopt_long(count, values, ":dqvu:Vh", options, NULL)) != -1) {
+	while ((option = getopt_long(count, values, ":dqRvu:Vh", options, NULL)) != -1) {
 		if (!take_option(arguments, option)) {
 			*why = describe(option, values[optind - 1]);
 			return BROKEN;

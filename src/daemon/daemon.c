@@ -22,9 +22,12 @@
 #include "daemon/differences.h"
 #include "daemon/process.h"
 #include "daemon/systemd.h"
+#include "daemon/takeover.h"
+#include "net/listener.h"
 #include "net/loop.h"
 #include "net/resolve.h"
 #include "pool/pools.h"
+#include "session/handover.h"
 #include "session/roster.h"
 #include "track/statements.h"
 #include "track/vars.h"
@@ -104,6 +107,31 @@ static void action_shut_down(void *context, enum shutdown how)
 	daemon_leave(context, leavings[how]);
 }
 
+static void action_hand_over(void *context)
+{
+	struct daemon *daemon = context;
+	unsigned count = handover_let_go(daemon->roster);
+
+	log_info("another process has taken over with %u clients, %u stay until they leave", count,
+		 roster_clients(daemon->roster));
+	listeners_give_up(&daemon->listeners);
+	/* The successor needs the room on the servers. */
+	pools_reconnect(daemon->pools, NULL);
+	(void)admin_resume(daemon->admin);
+	daemon_leave(daemon, LEAVING_FOR_CLIENTS);
+}
+
+static void action_each_listener(void *context,
+				 void (*each)(void *ctx, int fd, const struct address *address),
+				 void *each_ctx)
+{
+	struct daemon *daemon = context;
+
+	for (size_t i = 0; i < daemon->listeners.count; i++)
+		each(each_ctx, listener_fd(daemon->listeners.items[i]),
+		     listener_address(daemon->listeners.items[i]));
+}
+
 static void action_suspend_listeners(void *context, bool suspended)
 {
 	struct daemon *daemon = context;
@@ -170,6 +198,8 @@ static enum result build_admin(struct daemon *daemon)
 						  .reload = action_reload,
 						  .set = action_set,
 						  .shut_down = action_shut_down,
+						  .hand_over = action_hand_over,
+						  .each_listener = action_each_listener,
 						  .suspend_listeners = action_suspend_listeners };
 	daemon->admin = admin_new(&options);
 	return daemon->admin ? OK : BROKEN;
@@ -221,6 +251,7 @@ static void take_down(struct daemon *daemon)
 	if (daemon->pools)
 		pools_watch(daemon->pools, NULL, NULL);
 	listeners_close(&daemon->listeners);
+	takeover_free(daemon->takeover);
 	if (daemon->roster) {
 		roster_watch(daemon->roster, NULL, NULL);
 		roster_end_all(daemon->roster, END_DAEMON_EXIT);
@@ -260,6 +291,38 @@ static enum result load_settings(struct daemon *daemon)
 	return BROKEN;
 }
 
+/* When nobody is there to take over from, we start as usual. */
+static enum result begin_takeover(struct daemon *daemon)
+{
+	if (daemon->passed_sockets) {
+		log_fatal("an online restart (-R) is not possible with sockets of systemd");
+		return BROKEN;
+	}
+	log_warning("online restart (-R) is deprecated, use so_reuseport instead");
+	if (!*daemon->settings->unix_socket_dir) {
+		log_fatal("an online restart (-R) needs unix_socket_dir");
+		return BROKEN;
+	}
+	daemon->takeover = takeover_begin(daemon->settings);
+	daemon->listeners.takeover = daemon->takeover;
+	return OK;
+}
+
+/* Until the old process has let go, it can go on if we cannot. */
+static enum result finish_takeover(struct daemon *daemon)
+{
+	if (takeover_finish(daemon->takeover) != OK) {
+		log_fatal("the old process does not let go, cannot take over");
+		return BROKEN;
+	}
+	listeners_own_files(&daemon->listeners);
+	takeover_clients(daemon->takeover, daemon->roster);
+	daemon->listeners.takeover = NULL;
+	takeover_free(daemon->takeover);
+	daemon->takeover = NULL;
+	return pidfile_replace(daemon->settings->pidfile);
+}
+
 /* Everything that has to be done before there are threads, events or clients. */
 static enum result become_a_daemon(struct daemon *daemon)
 {
@@ -277,7 +340,9 @@ static enum result become_a_daemon(struct daemon *daemon)
 		log_fatal("daemon needs pidfile configured");
 		return BROKEN;
 	}
-	if (pidfile_check(settings->pidfile) != OK)
+	if (arguments->reboot && begin_takeover(daemon) != OK)
+		return BROKEN;
+	if (!daemon->takeover && pidfile_check(settings->pidfile) != OK)
 		return BROKEN;
 	if (arguments->background && process_go_to_background() != OK)
 		return BROKEN;
@@ -317,7 +382,8 @@ static enum result start(struct daemon *daemon)
 		return BROKEN;
 	}
 	if (signals_open(daemon) != OK || open_listeners(daemon) != OK ||
-	    pidfile_write(daemon->settings->pidfile) != OK)
+	    (daemon->takeover ? finish_takeover(daemon)
+			      : pidfile_write(daemon->settings->pidfile)) != OK)
 		return BROKEN;
 	daemon->has_pidfile = true;
 	log_info("process up: %s, libevent %s (%s), adns: evdns, tls: %s", PRODUCT,

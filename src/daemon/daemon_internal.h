@@ -23,7 +23,10 @@ struct loop;
 #define LISTENERS_MAX 64
 #define SIGNALS_MAX   8
 
+struct takeover;
+
 struct listeners {
+	struct takeover *takeover; /* sockets of the old process are used again; NULL: none */
 	struct listener *items[LISTENERS_MAX];
 	size_t count;
 };
@@ -56,6 +59,7 @@ struct daemon {
 	struct event *signals[SIGNALS_MAX];
 	enum leaving leaving;
 	unsigned passed_sockets; /* by systemd */
+	struct takeover *takeover; /* under way; NULL: none */
 	bool has_pidfile;
 	bool in_background; /* nobody reads stderr */
 };
@@ -102,6 +106,10 @@ enum result listeners_adopt(struct listeners *listeners, struct loop *loop,
 			    void (*on_accept)(void *ctx, int fd, const struct address *peer),
 			    void *ctx) MUST_USE;
 void listeners_close(struct listeners *listeners);
+/* The socket files are ours to remove, also those of sockets taken over. */
+void listeners_own_files(struct listeners *listeners);
+/* Closes them, but another process has them, too: socket files stay. */
+void listeners_give_up(struct listeners *listeners);
 /* The Unix socket stays, for the console. */
 void listeners_close_tcp(struct listeners *listeners);
 void listeners_suspend(struct listeners *listeners, bool suspended);

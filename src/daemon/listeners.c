@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "daemon/daemon_internal.h"
 #include "daemon/systemd.h"
+#include "daemon/takeover.h"
 #include "net/address.h"
 #include "net/listener.h"
 
@@ -27,6 +28,21 @@ struct opening {
 	size_t wanted; /* TCP addresses tried */
 };
 
+/* The old process's socket for this address, NULL when it has none. */
+static struct listener *take_over(struct opening *opening, const struct address *address)
+{
+	struct takeover *takeover = opening->listeners->takeover;
+	int fd = takeover ? takeover_listener(takeover, address) : -1;
+	struct listener *listener;
+
+	if (fd < 0)
+		return NULL;
+	listener = listener_adopt(opening->loop, fd, opening->on_accept, opening->ctx);
+	if (!listener)
+		close(fd);
+	return listener;
+}
+
 static enum result open_one(struct opening *opening, const struct address *address,
 			    const char *text)
 {
@@ -37,8 +53,10 @@ static enum result open_one(struct opening *opening, const struct address *addre
 		errno = EMFILE;
 		return BROKEN;
 	}
-	listener = listener_new(opening->loop, address, opening->options, opening->on_accept,
-				opening->ctx);
+	listener = take_over(opening, address);
+	if (!listener)
+		listener = listener_new(opening->loop, address, opening->options,
+					opening->on_accept, opening->ctx);
 	if (!listener)
 		return BROKEN;
 	listeners->items[listeners->count++] = listener;
@@ -223,6 +241,19 @@ void listeners_close(struct listeners *listeners)
 {
 	while (listeners->count)
 		listener_free(listeners->items[--listeners->count]);
+}
+
+void listeners_own_files(struct listeners *listeners)
+{
+	for (size_t i = 0; i < listeners->count; i++)
+		listener_own_file(listeners->items[i]);
+}
+
+void listeners_give_up(struct listeners *listeners)
+{
+	for (size_t i = 0; i < listeners->count; i++)
+		listener_disown_file(listeners->items[i]);
+	listeners_close(listeners);
 }
 
 void listeners_close_tcp(struct listeners *listeners)

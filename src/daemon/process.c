@@ -152,6 +152,13 @@ enum result pidfile_write(const char *path)
 	return written ? OK : BROKEN;
 }
 
+enum result pidfile_replace(const char *path)
+{
+	if (*path && unlink(path) != 0 && errno != ENOENT)
+		log_warning("cannot remove pidfile '%s': %s", path, strerror(errno));
+	return pidfile_write(path);
+}
+
 void pidfile_remove(const char *path)
 {
 	if (*path && pidfile_read(path) == getpid() && unlink(path) != 0)

@@ -201,11 +201,27 @@ static enum result set_group(const char *path, const char *name)
 	return chown(path, (uid_t)-1, gid) < 0 ? BROKEN : OK;
 }
 
+void listener_own_file(struct listener *listener)
+{
+	const char *path = listener->address.unix_path.sun_path;
+	struct stat status;
+
+	if (!address_is_unix(&listener->address) || path[0] == '\0' || lstat(path, &status) != 0)
+		return;
+	listener->made_file = true;
+	listener->file_device = status.st_dev;
+	listener->file_inode = status.st_ino;
+}
+
+void listener_disown_file(struct listener *listener)
+{
+	listener->made_file = false;
+}
+
 static enum result bind_unix(struct listener *listener, const struct listener_options *options)
 {
 	const struct address *address = &listener->address;
 	const char *path = address->unix_path.sun_path;
-	struct stat status;
 	mode_t before;
 	int failed;
 
@@ -219,11 +235,7 @@ static enum result bind_unix(struct listener *listener, const struct listener_op
 		return BROKEN;
 	if (path[0] == '\0')
 		return OK;
-	if (lstat(path, &status) == 0) {
-		listener->made_file = true;
-		listener->file_device = status.st_dev;
-		listener->file_inode = status.st_ino;
-	}
+	listener_own_file(listener);
 	if (set_group(path, options->unix_group) != OK)
 		return BROKEN;
 	return chmod(path, (mode_t)options->unix_mode) < 0 ? BROKEN : OK;

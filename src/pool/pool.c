@@ -187,6 +187,11 @@ void pool_learn_keys(struct pool *pool, struct slice user, const struct scram_ke
 		pool->failed = false;
 }
 
+const struct scram_keys *pool_learned_keys(const struct pool *pool)
+{
+	return pool->learned;
+}
+
 void pool_login_secret(const struct pool *pool, struct login_secret *found)
 {
 	const char          *password = pool->database->entry->password;

@@ -157,7 +157,7 @@ static void run_pump(struct loop_task *task)
 	}
 }
 
-void roster_accept(struct roster *roster, int fd, const struct address *peer)
+struct session *roster_add_session(struct roster *roster, int fd)
 {
 	struct session *session = mem_alloc_zero(sizeof(*session));
 	struct login   *login = mem_alloc_zero(sizeof(*login));
@@ -166,18 +166,17 @@ void roster_accept(struct roster *roster, int fd, const struct address *peer)
 		close(fd);
 		mem_free(session);
 		mem_free(login);
-		return;
+		return NULL;
 	}
 	session->stream =
 		stream_new(roster->loop, fd, &roster->stream_limits, &login_events, session);
 	if (session->stream == NULL) {
 		mem_free(session);
 		mem_free(login);
-		return;
+		return NULL;
 	}
 	session->roster = roster;
 	session->login = login;
-	proxied_expect(session, peer);
 	session->id = pools_next_id(roster->pools);
 	session->connected = loop_now(roster->loop);
 	session->pump.run = run_pump;
@@ -185,6 +184,16 @@ void roster_accept(struct roster *roster, int fd, const struct address *peer)
 	timer_init(&session->deadline, roster->loop, session_on_deadline, session);
 	list_append(&roster->sessions, &session->node);
 	roster->logging_in++;
+	return session;
+}
+
+void roster_accept(struct roster *roster, int fd, const struct address *peer)
+{
+	struct session *session = roster_add_session(roster, fd);
+
+	if (session == NULL)
+		return;
+	proxied_expect(session, peer);
 	session_watch_deadline(session);
 	if (roster->suspended)
 		stream_pause(session->stream);
@@ -259,7 +268,7 @@ void roster_resume(struct roster *roster)
 	{
 		struct session *session = CONTAINER_OF(node, struct session, node);
 
-		session->suspended = false;
+		session->suspended = session->passed = false;
 		stream_resume(session->stream);
 		loop_at_end(roster->loop, &session->pump);
 	}

@@ -100,6 +100,8 @@ void session_facts(const struct session *session, struct session_facts *facts)
 		.connected = session->connected,
 		.requested = session->query_began,
 		.replication = session->replication,
+		.key = { (const char *)session->key, session->key_len },
+		.conversation = session->conversation,
 	};
 	if (session->state == SESSION_WAITING || list_has(&session->waiter.node))
 		facts->waiting_since = session->waiter.since;
@@ -246,7 +248,8 @@ void session_end_detailed(struct session *session, enum ending why, const char *
 		pool_detach(session->pool);
 	session->pool = NULL;
 	session->database = NULL;
-	stream_close(session->stream, true);
+	/* What comes from a client that another process has is for that one. */
+	stream_close(session->stream, why != END_TAKEN_OVER);
 	session->stream = NULL;
 	timer_disarm(&session->deadline);
 	loop_forget(roster->loop, &session->pump);

@@ -91,6 +91,7 @@ struct session {
 	bool server_paused; /* the client is slow, its server is not read */
 	bool held;          /* a service takes its time */
 	bool suspended;     /* SUSPEND */
+	bool passed;        /* another process has its socket, and may go on with it */
 	bool counted;       /* in database and user counts */
 	bool in_query;      /* something asked is not answered yet */
 	bool in_transaction;
@@ -252,6 +253,11 @@ enum result cancel_give_key(struct session *session, size_t len) MUST_USE;
 void cancel_forget(struct session *session);
 
 /* roster.c */
+/*
+ * A session for a connection, in its first state; fd is taken, also on failure (NULL without
+ * memory).
+ */
+struct session *roster_add_session(struct roster *roster, int fd) MUST_USE;
 enum result roster_count_user(struct roster *roster, struct slice user, int change) MUST_USE;
 void        roster_changed(struct roster *roster);
 

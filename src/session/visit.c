@@ -6,6 +6,10 @@
 
 #include <errno.h>
 
+#include "net/pass.h"
+
+/* So long a client may take to receive a descriptor. */
+#define PASS_SECONDS 5
 /* A console command has no need to be longer. */
 #define MAX_MESSAGE 65536
 
@@ -52,6 +56,14 @@ static void pump(struct session *session)
 void service_reply(struct session *session, struct slice bytes)
 {
 	session_write(session, bytes);
+}
+
+enum result service_pass(struct session *session, struct slice bytes, int fd)
+{
+	stream_flush(session->stream);
+	if (!session->is_unix || stream_out_len(session->stream) > 0)
+		return BROKEN;
+	return pass_send(stream_fd(session->stream), bytes, fd, span_seconds(PASS_SECONDS));
 }
 
 void service_hold(struct session *session)

@@ -56,6 +56,44 @@ bool conversation_is_pinned(const struct conversation *conversation)
 	return conversation->unnamed_on_server || conversation->names.on_server > 0;
 }
 
+void conversation_each_statement(const struct conversation *conversation,
+				 void (*each)(void *ctx, struct slice name, struct slice signature),
+				 void *ctx)
+{
+	if (conversation->unnamed != NULL)
+		each(ctx, SLICE_NONE, statement_signature(conversation->unnamed));
+	LIST_EACH(&conversation->names.all, node)
+	{
+		const struct binding *binding = CONTAINER_OF(node, struct binding, node);
+
+		if (binding->statement != NULL)
+			each(ctx, binding_name(binding), statement_signature(binding->statement));
+	}
+}
+
+enum result conversation_take_statement(struct conversation *conversation, struct slice name,
+					struct slice signature)
+{
+	struct statement *statement = statement_intern(conversation->store, signature);
+	struct binding *binding;
+
+	if (statement == NULL)
+		return BROKEN;
+	if (name.len == 0) {
+		statement_unref(conversation->unnamed);
+		conversation->unnamed = statement;
+		return OK;
+	}
+	binding = names_find(&conversation->names, name) == NULL
+			  ? names_add(&conversation->names, name, statement, 0)
+			  : NULL;
+	statement_unref(statement);
+	if (binding == NULL)
+		return BROKEN;
+	binding->described = true;
+	return OK;
+}
+
 void conversation_swap_unnamed(struct conversation *conversation, struct debt *debt,
 			       struct statement *statement)
 {

@@ -32,6 +32,9 @@ TEST(options_long_and_short_before_and_behind)
 	CHECK(arguments.background && arguments.quiet);
 	CHECK_INT_EQ(arguments.verbose, 2);
 	CHECK_TEXT_EQ(arguments.user, "nobody");
+	CHECK(!arguments.reboot);
+	CHECK(READ(W("-R"), W("a.ini")) == OK && arguments.reboot);
+	CHECK(READ(W("a.ini"), W("--reboot")) == OK && arguments.reboot);
 	CHECK(READ(W("a.ini"), W("--daemon"), W("--verbose"), W("--user=app")) == OK);
 	CHECK(arguments.background && !arguments.quiet);
 	CHECK_INT_EQ(arguments.verbose, 1);
