@@ -69,7 +69,9 @@ PACKAGE_LIBS   = $(call ask_once,PACKAGE_LIBS,--libs)
 
 CPPFLAGS_ALL = -D_GNU_SOURCE -Iinclude -Isrc $(if $(filter 1,$(HIREDIS)),-DHAVE_HIREDIS=1) \
 	$(PACKAGE_CFLAGS) $(CPPFLAGS)
-CFLAGS_ALL   = -std=gnu17 -g -pthread $(WARNINGS)
+# Hidden, because libpg_query exports hundreds of PostgreSQL's names: a function of ours with one
+# of them (hash_bytes) would be called in place of PostgreSQL's.
+CFLAGS_ALL   = -std=gnu17 -g -pthread -fvisibility=hidden $(WARNINGS)
 
 # Link time optimisation needs an archiver that understands the compiler's objects.
 CC_IS_CLANG := $(findstring clang,$(shell $(CC) --version 2>/dev/null))
@@ -84,7 +86,7 @@ ar_release     = $(if $(CC_IS_CLANG),$(if $(CLANG_LTO),llvm-ar,ar),gcc-ar)
 ar_debug       = ar
 ar_asan        = ar
 ar_fuzz        = ar
-cflags_release = -O2 $(LTO) -DNDEBUG -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+cflags_release = -O3 $(LTO) -DNDEBUG -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 cflags_debug   = -O0
 cflags_asan    = -O1 $(SANITIZE)
 cflags_fuzz    = -O1 -fsanitize=fuzzer-no-link $(SANITIZE)

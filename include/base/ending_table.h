@@ -60,6 +60,8 @@ ENDING(SERVER_SIGNATURE, "FATAL", "08P01", "server_login_failed",
        "server login failed: invalid server signature")
 ENDING(SERVER_MECHANISM, "FATAL", "08P01", "server_login_failed",
        "server login failed: none of the server's SASL authentication mechanisms are supported")
+ENDING(SERVER_CHANNEL_BINDING, "FATAL", "08P01", "server_login_failed",
+       "server login failed: channel binding is required, but not what the server does")
 ENDING(SERVER_LOGIN_CACHED, "FATAL", "08P01", "server_login_cached",
        "server login has been failing")
 
@@ -104,6 +106,8 @@ ENDING(SERVER_REFUSED_SSL, "FATAL", "08P01", "server_tls", "server refused SSL")
 ENDING(TLS_FAILED, "FATAL", "08P01", "server_tls", "TLS startup failed")
 ENDING(SERVER_PROTOCOL, "FATAL", "08P01", "server_protocol", "unknown pkt from server")
 ENDING(SERVER_BAD_HEADER, "FATAL", "08P01", "server_protocol", "bad pkt header")
+ENDING(SERVER_OLD_PROTOCOL, "", "00000", "server_old_protocol",
+       "server refuses protocol 3.2, asking for 3.0")
 ENDING(CONNECT_QUERY, "FATAL", "08P01", "connect_query", "exec_on_connect query failed")
 ENDING(SERVER_IDLE, "", "00000", "server_idle_timeout", "server idle timeout")
 ENDING(SERVER_LIFETIME, "", "00000", "server_lifetime", "server lifetime over")

@@ -280,6 +280,12 @@ static const struct option rows[] = {
   .help = "Rounds of hashing when a SCRAM login is checked against a plain password in "
 	"auth_file. More "
 	"rounds cost an attacker, the client and us alike." },
+{ ENUM(server_channel_binding, enum channel_binding, choice_channel_binding), LIVE,
+  .standard = "prefer", .scoped = "channel_binding", .group = GROUP_SERVER_TLS,
+  .help = "Whether a SCRAM login to a server over TLS is tied to that TLS connection "
+	"(SCRAM-SHA-256-PLUS), so that nobody in between can pass it on: when the server offers it "
+	"(prefer), always (require: every other kind of login is refused), or never (disable, for "
+	"something in between that ends TLS itself)." },
 { TIME(server_check_delay), LIVE, .standard = "30", .group = GROUP_SERVERS,
   .help = "A server connection idle for longer is tried with server_check_query before it is lent "
 	"out. 0 tries it every time." },
@@ -302,6 +308,14 @@ static const struct option rows[] = {
 { TIME(server_login_retry), LIVE, .standard = "15", .group = GROUP_SERVERS,
   .help = "How long to wait after a failed connect or login before trying again. Clients that come "
 	"meanwhile are told the last error." },
+{ ENUM(server_protocol, enum server_protocol, choice_server_protocol), LIVE, .standard = "3.0",
+  .group = GROUP_SERVERS,
+  .help = "Version of the protocol asked of servers. 3.2, of PostgreSQL 18, brings cancel keys too "
+	"long to be guessed; PostgreSQL since 9.3 answers it with what it speaks itself. Not so "
+	"everything that speaks the protocol: some poolers and other databases refuse a version "
+	"they do not know, or close the connection. Hence 3.0 is the default. auto asks for 3.2, "
+	"and when a server refuses that, logs in again with 3.0 and goes on so with its database "
+	"until the next reload." },
 { TEXT(server_reset_query), LIVE, .standard = "DISCARD ALL", .group = GROUP_SERVERS,
   .help = "Query that makes a server clean for its next client, run when a client leaves in "
 	"session "

@@ -56,6 +56,7 @@ struct database {
 	unsigned                      clients;
 	unsigned                      servers; /* open */
 	bool                          paused, disabled, removed, is_auto;
+	bool                          old_protocol; /* its servers refused a newer one than 3.0 */
 	struct moment                 idle_since; /* no client and no pool; never: in use */
 };
 
