@@ -18,7 +18,8 @@ static const struct show *const shows[] = {
 	&show_pools,	      &show_clients, &show_servers,   &show_sockets,   &show_active_sockets,
 	&show_users,	      &show_lists,   &show_mem,	      &show_stats,     &show_stats_totals,
 	&show_stats_averages, &show_totals,  &show_dns_hosts, &show_dns_zones,
-	&show_peers,	      &show_peer_pools,	&show_fds,	&show_fd_states, &show_config_sources,
+	&show_peers,	      &show_peer_pools,	&show_fds,
+	&show_fd_states,      &show_config_sources,
 };
 
 const struct show_table show_table = { shows, COUNT_OF(shows) };
