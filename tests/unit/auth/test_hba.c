@@ -77,7 +77,7 @@ TEST(the_first_rule_that_fits_counts)
 TEST(a_rule_says_method_and_map)
 {
 	struct hba *hba = parse("local all all cert map=\"a map\"\n"
-				"host all all all ldap ldapserver=a ldapport=\"1 # 2\" # note\n");
+				"host all all all ldap ldapserver=a ldapprefix=\"1 # 2\" # note\n");
 	struct hba_login login = { .database = SLICE_LITERAL("d"), .user = SLICE_LITERAL("u") };
 	static const uint8_t address[4];
 	const struct hba_rule *rule;
@@ -93,7 +93,7 @@ TEST(a_rule_says_method_and_map)
 	REQUIRE(rule);
 	CHECK_INT_EQ(rule->method, HBA_LDAP);
 	CHECK(!rule->map.data);
-	CHECK_SLICE_EQ(rule->options, SLICE_LITERAL("ldapserver=a ldapport=\"1 # 2\""));
+	CHECK_SLICE_EQ(rule->options, SLICE_LITERAL("ldapserver=a ldapprefix=\"1 # 2\""));
 	hba_free(hba);
 }
 
@@ -271,8 +271,8 @@ TEST(no_memory_is_no_table)
 
 	WITH_EACH_FAULT(nth)
 	{
-		struct hba *hba =
-			parse("local \"a b\",c all peer map=x\nhost all d 1.2.3.4 ldap a\n");
+		struct hba *hba = parse("local \"a b\",c all peer map=x\n"
+					"host all d 1.2.3.4 ldap ldapserver=a ldapprefix=b\n");
 		struct ident *ident = ident_parse(SLICE_LITERAL("a \"b c\" d\n"), &faults);
 
 		refused += !hba + !ident;
