@@ -121,8 +121,10 @@ static const struct expected warnings[] = {
 	{ MAIN "client_tls_sslmode=verify-ca\n" SOME,
 	  "test.ini:3: client_tls_sslmode is verify-ca without client_tls_ca_file: every authority "
 	  "the system trusts may vouch for clients" },
-	{ MAIN "auth_ldap_options=a\n[databases]\nd=user=u\n",
-	  "test.ini:3: setting \"auth_ldap_options\" has no effect yet" },
+	{ "[pgcarwash]\nauth_type=ldap\n" SOME,
+	  "test.ini:2: no auth_ldap_options: nobody can be asked, so nobody can log in" },
+	{ "[pgcarwash]\nauth_type=pam\nauth_user=u\n" SOME,
+	  "test.ini:3: auth_user does not go with auth_type pam: nobody can log in" },
 	{ MAIN "[databases]\nd=user=u host=a,b\n",
 	  "test.ini:4: a list of hosts has no effect yet, only \"a\" is used" },
 	{ MAIN SOME "[peers]\n1=host=a\n", "test.ini:5: section [peers] has no effect yet" },
