@@ -97,6 +97,23 @@ TEST(a_rule_says_method_and_map)
 	hba_free(hba);
 }
 
+TEST(a_rule_names_the_service_of_pam)
+{
+	struct hba *hba = parse("local all all pam pam_use_hostname=0 pamservice=\"my own\"\n"
+				"host all all all pam\n");
+	struct hba_login login = { .database = SLICE_LITERAL("d"), .user = SLICE_LITERAL("u") };
+	static const uint8_t address[4];
+
+	REQUIRE(hba);
+	CHECK_TEXT_EQ(faults_seen, "");
+	CHECK(hba_uses(hba, HBA_PAM) && !hba_uses(hba, HBA_LDAP));
+	CHECK_SLICE_EQ(hba_match(hba, &login)->options, SLICE_LITERAL("my own"));
+	login.address = address;
+	login.address_len = 4;
+	CHECK(!hba_match(hba, &login)->options.data);
+	hba_free(hba);
+}
+
 TEST(quoted_words_are_names)
 {
 	struct hba *hba = parse("local \"all\" all md5\n"
@@ -163,6 +180,14 @@ TEST(bad_lines_are_told_and_skipped)
 		{ "host all all 1.2.3.4/-1 md5", "bad number of bits behind the address" },
 		{ "host all all ::1/129 md5", "bad number of bits behind the address" },
 		{ "host all all 1.2.3.4 ::1 md5", "unknown method" },
+		{ "local all all ldap ldapserver=a ldapport=x", "ldapport is not a port number" },
+		{ "local all all ldap", "ldapserver is missing" },
+		{ "local all all pam pamservice=", "unknown option" },
+		{ "local all all pam pamservice=/etc/passwd",
+		  "pamservice is the name of a service, not a file" },
+		{ "local all all pam pam_use_hostname=1",
+		  "pam_use_hostname is not supported: PAM gets the address" },
+		{ "local all all pam map=x", "unknown option" },
 	};
 
 	for (size_t i = 0; i < COUNT_OF(bad); i++) {
