@@ -9,7 +9,7 @@ packages_for() {
     case $1 in
     build) echo gcc make pkg-config binutils libevent-dev libpq-dev libssl-dev libinih-dev \
         libpg-query-dev libidn-dev libhiredis-dev libpam0g-dev libldap-dev ;;
-    check) echo git procps openssl python3 python3-venv nodejs npm postgresql \
+    check) echo git procps openssl haproxy python3 python3-venv nodejs npm postgresql \
         postgresql-contrib slapd ldap-utils ;;
     fuzz) echo clang libclang-rt-14-dev ;;
     drivers) echo python3 postgresql postgresql-contrib default-jdk-headless \

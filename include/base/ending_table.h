@@ -7,6 +7,8 @@
 ENDING(LOGIN_TIMEOUT, "FATAL", "08P01", "client_login_timeout", "client_login_timeout")
 ENDING(LOGIN_TIMEOUT_SERVER, "FATAL", "08P01", "client_login_timeout_server_down",
        "client_login_timeout (server down)")
+ENDING(PROXY_HEADER, "", "08P01", "proxy_header", "no PROXY header, or a bad one")
+ENDING(PROXY_TIMEOUT, "", "08P01", "proxy_timeout", "no PROXY header in time")
 ENDING(NO_SUCH_DATABASE, "FATAL", "08P01", "no_such_database", "no such database")
 ENDING(DATABASE_DISABLED, "FATAL", "08P01", "database_disabled", "database is disabled")
 ENDING(POOLER_SHUTTING_DOWN, "FATAL", "08P01", "pooler_shutting_down", "pooler is shutting down")
@@ -116,6 +118,9 @@ ENDING(SERVER_RESET, "", "00000", "reset_failed", "reset query failed")
 ENDING(SERVER_PAUSED, "", "00000", "pause_mode", "pause mode")
 ENDING(SERVER_RECONNECT, "", "00000", "close_needed", "close_needed")
 ENDING(CONNECT_STRING_CHANGED, "FATAL", "08P01", "connect_string_changed", "connect string changed")
+ENDING(REPLICATION_GONE, "", "00000", "replication_client_gone", "replication client was closed")
+ENDING(REPLICATION_LEFT, "", "00000", "replication_client_left",
+       "replication client disconnected")
 ENDING(CLIENT_GONE_BUSY, "", "00000", "client_gone",
        "client disconnected with query in progress")
 ENDING(CLIENT_GONE_PARTIAL, "", "00000", "client_gone",

@@ -21,12 +21,26 @@ static inline bool span_is_set(struct span span)
 	return span.us >= 0;
 }
 
+/* One of the hosts that an entry lists. */
+struct database_host {
+	const char *host; /* NULL: the Unix socket in unix_socket_dir */
+	int port;
+	unsigned weight; /* share of the reads; 1 unless given */
+	bool backup;	 /* takes reads only when no other replica can */
+};
+
+#define DATABASE_HOSTS_MAX 64
+
 struct database_settings {
 	const char *name; /* "*" for the template of names not listed */
 
 	/* where and as whom */
-	const char *host;   /* NULL: the Unix socket in unix_socket_dir; "/dir", "@abstract" */
-	int port;	    /* always set */
+	const char *host;   /* NULL: the Unix socket in unix_socket_dir; "/dir", "@name"; a list */
+	const char *ports;  /* port as written: one, or one for each host */
+	int port;	    /* of the first host; always set */
+	const char *weight, *backup;	   /* as written; NULL: 1, 0 for each */
+	const struct database_host *hosts; /* the same parsed: at least one */
+	unsigned host_count;		   /* up to DATABASE_HOSTS_MAX */
 	const char *dbname; /* NULL: the name the client asked for */
 	const char *user;   /* the forced user: one pool for all clients */
 	const char *password;
@@ -54,6 +68,18 @@ struct database_settings {
 	int max_db_client_connections;
 	struct span server_lifetime;
 	struct span query_wait_timeout;
+
+	/* routing; each NOT_SET or one of the enums in conf/routing_choice.h, a switch 0 or 1 */
+	int target_session_attrs;
+	int read_write_split;
+	int read_consistency;
+	int balance;
+	int when_no_replica;
+	struct span max_replica_lag, replica_retry_after, replica_wait_timeout;
+	int max_replica_lag_bytes;
+	struct span failover_hold;
+	struct span probe_interval, probe_timeout;
+	const char *probe_user, *probe_password, *lag_query;
 
 	const char *file; /* where the entry stands, for messages */
 	unsigned line;

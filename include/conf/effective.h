@@ -56,6 +56,50 @@ struct span effective_client_idle_timeout(const struct settings *settings,
 /* How often a socket may be read in one turn of the loop, from 1 up: sbuf_loopcnt. */
 int effective_turn_reads(const struct settings *settings);
 
+/* ---- several hosts behind an entry: the database's own value, then the global one ---- */
+
+/*
+ * True when its hosts are one cluster, asked what they are: target_session_attrs is given, or
+ * read_write_split is on for it. The global read_write_split leaves entries with one host alone.
+ */
+bool effective_is_cluster(const struct settings *settings,
+			  const struct database_settings *database);
+bool effective_read_write_split(const struct settings *settings,
+				const struct database_settings *database);
+enum session_target effective_target(const struct database_settings *database);
+enum read_consistency effective_read_consistency(const struct settings *settings,
+						 const struct database_settings *database);
+enum balance_method effective_balance(const struct settings *settings,
+				      const struct database_settings *database);
+enum no_replica effective_when_no_replica(const struct settings *settings,
+					  const struct database_settings *database);
+/* 0 = no limit. */
+struct span effective_max_replica_lag(const struct settings *settings,
+				      const struct database_settings *database);
+int effective_max_replica_lag_bytes(const struct settings *settings,
+				    const struct database_settings *database);
+struct span effective_replica_retry_after(const struct settings *settings,
+					  const struct database_settings *database);
+struct span effective_replica_wait_timeout(const struct settings *settings,
+					   const struct database_settings *database);
+/* 0 = nobody is held. */
+struct span effective_failover_hold(const struct settings *settings,
+				    const struct database_settings *database);
+/* Never 0. */
+struct span effective_probe_interval(const struct settings *settings,
+				     const struct database_settings *database);
+struct span effective_probe_timeout(const struct settings *settings,
+				    const struct database_settings *database);
+/* "" = none. */
+const char *effective_lag_query(const struct settings *settings,
+				const struct database_settings *database);
+/*
+ * Who asks the hosts: probe_user, the forced user, auth_user; NULL when there is none.
+ * *password: what is given for it, NULL: auth_file may know.
+ */
+const char *effective_probe_user(const struct settings *settings,
+				 const struct database_settings *database, const char **password);
+
 /* The name sent to the server: the entry's dbname, or what the client asked for. */
 const char *effective_dbname(const struct database_settings *database, const char *requested);
 

@@ -17,11 +17,13 @@
 enum option_type {
 	OPTION_TEXT,   /* const char * */
 	OPTION_LIST,   /* const char *, names with commas between */
+	OPTION_NETWORKS, /* const char *, addresses and networks with commas between */
 	OPTION_PATH,   /* const char * */
 	OPTION_SECRET, /* const char *, never shown */
 	OPTION_WORD,   /* const char *, one of choices */
 	OPTION_INT,    /* int */
 	OPTION_UINT,   /* unsigned */
+	OPTION_NUMBERS, /* const char *, whole numbers with commas between */
 	OPTION_MODE,   /* int, shown in decimal, written in octal */
 	OPTION_BOOL,   /* bool */
 	OPTION_TIME,   /* struct span, written in seconds with fraction */
@@ -43,6 +45,7 @@ enum option_group {
 	GROUP_CLIENTS,
 	GROUP_POOLS,
 	GROUP_SERVERS,
+	GROUP_ROUTING,
 	GROUP_TIMEOUTS,
 	GROUP_DNS,
 	GROUP_NETWORK,

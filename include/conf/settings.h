@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "conf/choice.h"
 #include "conf/database_settings.h"
+#include "conf/routing_choice.h"
 #include "conf/text_file.h"
 #include "conf/user_settings.h"
 
@@ -27,6 +28,7 @@ struct settings {
 	int unix_socket_mode;
 	const char *unix_socket_group;
 	bool so_reuseport;
+	const char *proxy_protocol_from; /* list of networks; "" nobody */
 	int peer_id;
 
 	/* the process */
@@ -70,6 +72,16 @@ struct settings {
 	bool server_reset_query_always, server_round_robin, server_fast_close;
 	struct span server_check_delay, server_connect_timeout, server_login_retry;
 	struct span server_idle_timeout, server_lifetime;
+
+	/* several hosts behind an entry */
+	bool read_write_split;
+	enum read_consistency read_consistency;
+	enum balance_method balance;
+	enum no_replica when_no_replica;
+	struct span max_replica_lag, replica_retry_after, replica_wait_timeout;
+	int max_replica_lag_bytes; /* 0 no limit */
+	struct span failover_hold, probe_interval, probe_timeout;
+	const char *probe_user, *probe_password, *lag_query; /* the first two may be NULL */
 
 	/* how long things may take */
 	struct span client_login_timeout, client_idle_timeout;

@@ -2,6 +2,8 @@
 #define NET_ADDRESS_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <netinet/in.h>
@@ -23,6 +25,13 @@ struct address {
 
 /* Numeric IPv4 or IPv6 only (no look-up); BROKEN otherwise. */
 enum result address_parse(struct slice host, int port, struct address *address) MUST_USE;
+/* Of 4 or 16 bytes in network order. */
+void address_set(struct address *address, const uint8_t *bytes, size_t len, int port);
+/*
+ * The bytes of an IPv4 or IPv6 address in network order, an IPv4 one in IPv6's clothes as IPv4;
+ * gives how many, 0 for Unix sockets. Borrowed from address.
+ */
+size_t address_bytes(const struct address *address, const uint8_t **bytes);
 /* dir/.s.PGSQL.port, or abstract for '@dir'; BROKEN when too long for a sockaddr_un. */
 enum result address_unix(struct slice dir, int port, struct address *address) MUST_USE;
 bool address_is_unix(const struct address *address);

@@ -75,6 +75,12 @@ struct slice stream_input(const struct stream *stream);
 void stream_consume(struct stream *stream, size_t n);
 /* At least so many bytes in all will be needed: a hint to make room for a large message. */
 void stream_expect(struct stream *stream, size_t need);
+/*
+ * The owner expects a long run of bytes (on), or no more of it: while one flows, on_input comes for
+ * many bytes at once, which costs less. Fewer wait for 2 ms at most, after which the stream stops
+ * gathering by itself: so it is for those who will be sent megabytes, and not with every wait.
+ */
+void stream_gather(struct stream *stream, bool on);
 /* No on_input until resumed; the kernel's buffer fills and the peer is slowed. */
 void stream_pause(struct stream *stream);
 /* on_input comes again, from the loop's end-of-turn queue when bytes are waiting. */
@@ -100,6 +106,8 @@ int stream_fd(const struct stream *stream);
  */
 const struct address *stream_peer(const struct stream *stream);
 const struct address *stream_local(const struct stream *stream);
+/* Whose connection it is, if the other side only passes it on: stream_peer says so from now on. */
+enum result stream_set_peer(struct stream *stream, const struct address *peer) MUST_USE;
 /* Bytes in all since it was made. */
 uint64_t stream_bytes_in(const struct stream *stream);
 uint64_t stream_bytes_out(const struct stream *stream);

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
 #include "base/ending.h"
 #include "base/list.h"
 #include "base/moment.h"
@@ -11,6 +12,7 @@
 #include "base/text.h"
 #include "conf/settings.h"
 #include "pool/server.h"
+#include "wire/startup.h"
 
 /*
  * The servers of one (endpoint, database, user), and the queue of those who wait for one.
@@ -33,6 +35,15 @@ struct waiter {
 	 * (server NULL) as soon as pool_welcome is known.
 	 */
 	bool             for_login;
+	/*
+	 * A server of its own (replication): settings, name NUL value NUL ..., that a new
+	 * connection is started with, borrowed while waiting; NULL: any server of the pool. It is
+	 * lent once, and closed when it is given back.
+	 */
+	const struct buffer *startup;
+	enum replication replication; /* what it will be */
+	struct server   *own;      /* the pool's own: that server, while it logs in */
+	struct buffer    error;    /* the pool's own: what that server said, for on_refuse */
 	enum ending      refused;  /* the pool's own: refused with it at the end of this turn */
 	/* From the end-of-turn queue: server is lent to borrower (NULL: for_login). */
 	void (*on_grant)(struct waiter *waiter, struct server *server);

@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "base/text.h"
 #include "track/backend.h"
+#include "wire/startup.h"
 
 /*
  * One backend connection: its stream, what it has been told (struct backend), its state. The
@@ -75,6 +76,8 @@ struct borrower {
 
 /* Of a lent server, valid until given back: what it has been told, for conversation_*. */
 struct backend *server_backend(struct server *server);
+/* Of a server of one's own: all settings it told of at its login. Borrowed. */
+const struct varset *server_welcome(const struct server *server);
 /* Sends; BROKEN without memory or when the socket failed (on_lost follows from the loop). */
 enum result server_write(struct server *server, struct slice bytes) MUST_USE;
 bool        server_is_full(const struct server *server);
@@ -100,6 +103,7 @@ struct server_facts {
 	uint32_t      pid;           /* from BackendKeyData */
 	unsigned      prepared;      /* statements prepared on it */
 	bool          close_needed;
+	enum replication replication;
 	struct slice  application_name; /* empty when unknown; valid until its next message */
 	const char   *host;          /* as dialled: a name, an address or a socket's folder */
 	int           port;

@@ -7,6 +7,7 @@
 #include "base/ending.h"
 #include "base/moment.h"
 #include "base/text.h"
+#include "wire/startup.h"
 
 /* One client: its stream, its conversation, its place in a pool's queue or its lent server. */
 
@@ -42,6 +43,7 @@ struct session_facts {
 	struct moment        waiting_since; /* never when not waiting */
 	unsigned             statements; /* named prepared statements */
 	bool                 close_needed;
+	enum replication     replication;
 };
 void session_facts(const struct session *session, struct session_facts *facts);
 /* "C-0x...: db/user@host:port " for log lines. Valid until the next call. */

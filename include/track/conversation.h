@@ -20,7 +20,6 @@ struct conversation;
 struct conversation_options {
 	bool tracks_statements; /* transaction and statement mode with max_prepared_statements > 0
 				 */
-	bool statement_mode;	/* a transaction block is an error */
 	struct statement_store *store; /* borrowed */
 	const struct varset *wants;    /* a reference is taken: settings of the client at login */
 	void *owner;		       /* handed back by conversation_owner */

@@ -25,6 +25,17 @@ void startup_pairs_init(struct startup_pairs *pairs, struct slice body);
 enum result startup_pairs_next(struct startup_pairs *pairs, struct slice *name,
                                struct slice *value) MUST_USE;
 
+/* The start-up parameter that makes a server process a walsender. */
+enum replication {
+	REPLICATION_NONE,
+	REPLICATION_PHYSICAL,
+	REPLICATION_LOGICAL, /* tied to a database */
+};
+/* Its value as PostgreSQL reads it; BROKEN: it would refuse it. */
+enum result startup_read_replication(struct slice value, enum replication *replication) MUST_USE;
+/* "none", "physical" or "logical". */
+const char *replication_name(enum replication replication);
+
 /* Reads a CancelRequest body: pid and secret key (4 bytes up to protocol 3.0; 4..256 after). */
 enum result startup_read_cancel(struct slice body, uint32_t *pid, struct slice *key) MUST_USE;
 

@@ -18,6 +18,7 @@ struct row {
 	const struct stream *stream; /* NULL while a server is being dialled */
 	struct moment connected, requested, waiting_since;
 	bool close_needed;
+	enum replication replication;
 	const void *self, *link;
 	int64_t remote_pid;
 	struct slice application_name;
@@ -59,6 +60,7 @@ static bool client_row(const struct session *session, bool all, struct row *row)
 		.requested = moment_is_never(facts.requested) ? facts.connected : facts.requested,
 		.waiting_since = facts.waiting_since,
 		.close_needed = facts.close_needed,
+		.replication = facts.replication,
 		.self = session,
 		.link = facts.server,
 		.remote_pid = peer_pid(facts.stream, 0),
@@ -88,6 +90,7 @@ static void server_row(const struct server *server, struct row *row)
 		.requested = moment_is_never(facts.requested) ? facts.connected : facts.requested,
 		.waiting_since = MOMENT_NEVER,
 		.close_needed = facts.close_needed,
+		.replication = facts.replication,
 		.self = server,
 		.link = facts.link,
 		.remote_pid = peer_pid(facts.stream, facts.pid),
@@ -129,7 +132,7 @@ static void put_common(struct admin *admin, struct table *table, const struct ro
 	table_text(table, row->type);
 	table_text(table, row->user);
 	table_text(table, row->database);
-	table_text(table, "none");
+	table_text(table, replication_name(row->replication));
 	table_text(table, row->state);
 	put_address(admin, table, row->stream ? stream_peer(row->stream) : NULL);
 	put_address(admin, table, row->stream ? stream_local(row->stream) : NULL);

@@ -6,15 +6,14 @@
  */
 #include "auth/hba.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 
 #include "auth/directory.h"
 #include "auth/fields.h"
 #include "base/alloc.h"
 #include "base/arena.h"
+#include "base/network.h"
 
-#define ADDRESS_MAX 16
 #define DEPTH_MAX   10	      /* @file in @file in ... */
 #define WORDS_MAX   (1 << 20) /* in all lists; each @file that names itself would be endless */
 
@@ -28,12 +27,6 @@ struct name {
 struct name_list {
 	bool all, same_user, replication;
 	struct name *first;
-};
-
-struct network {
-	size_t len; /* of an address; 0: any */
-	uint8_t address[ADDRESS_MAX];
-	uint8_t mask[ADDRESS_MAX];
 };
 
 struct rule {
@@ -201,53 +194,17 @@ static enum result read_word(struct parser *parser, struct word *word, const cha
 	return word->joined ? fault(parser, "only one is possible here, not a list") : OK;
 }
 
-/* Gives the number of bytes, 0 when it is no address. */
-static size_t read_address(struct slice text, uint8_t address[ADDRESS_MAX])
-{
-	char copy[INET6_ADDRSTRLEN];
-
-	if (text.len == 0 || text.len >= sizeof(copy) || memchr(text.data, '\0', text.len))
-		return 0;
-	memcpy(copy, text.data, text.len);
-	copy[text.len] = '\0';
-	if (inet_pton(AF_INET, copy, address) == 1)
-		return 4;
-	return inet_pton(AF_INET6, copy, address) == 1 ? 16 : 0;
-}
-
-static void set_mask(struct network *network, size_t bits)
-{
-	for (size_t i = 0; i < network->len; i++) {
-		size_t here = bits < 8 ? bits : 8;
-
-		network->mask[i] = (uint8_t)(0xff00 >> here);
-		bits -= here;
-	}
-}
-
-static enum result read_bits(struct parser *parser, struct network *network, struct slice text)
-{
-	int64_t bits;
-
-	if (text.len == 0 || text.len > 3 || text_to_int64(text, &bits) != OK || bits < 0 ||
-	    bits > (int64_t)network->len * 8)
-		return fault(parser, "bad number of bits behind the address");
-	set_mask(network, (size_t)bits);
-	return OK;
-}
-
 /* A mask may follow an address without bits; what is no address is the method. */
 static enum result read_mask(struct parser *parser, struct network *network)
 {
 	struct slice line = parser->line;
-	uint8_t mask[ADDRESS_MAX];
+	uint8_t mask[NETWORK_ADDRESS_MAX];
 	struct word word;
 	enum result result = next_word(parser, &line, &word);
 
-	set_mask(network, network->len * 8);
 	if (result != OK)
 		return result == AGAIN ? OK : BROKEN;
-	if (!word.joined && read_address(word.text, mask) == network->len) {
+	if (!word.joined && network_read_address(word.text, mask) == network->len) {
 		memcpy(network->mask, mask, network->len);
 		parser->line = line;
 	}
@@ -256,27 +213,18 @@ static enum result read_mask(struct parser *parser, struct network *network)
 
 static enum result read_network(struct parser *parser, struct network *network)
 {
-	struct slice host, bits = SLICE_NONE;
 	struct word word;
-	const char *slash;
 
 	if (read_word(parser, &word, "the address is missing") != OK)
 		return BROKEN;
 	network->len = 0;
 	if (is_word(&word, "all"))
 		return OK;
-	host = word.text;
-	slash = host.len ? memchr(host.data, '/', host.len) : NULL;
-	if (slash) {
-		bits = (struct slice){ slash + 1, host.len - (size_t)(slash + 1 - host.data) };
-		host.len = (size_t)(slash - host.data);
-	}
-	network->len = read_address(host, network->address);
-	if (network->len == 0)
-		return fault(parser, "not an address (host names are not supported)");
-	if (slash)
-		return read_bits(parser, network, bits);
-	return read_mask(parser, network);
+	if (network_parse(word.text, network) != OK)
+		return fault(parser, network->len == 0 ?
+					     "not an address (host names are not supported)" :
+					     "bad number of bits behind the address");
+	return memchr(word.text.data, '/', word.text.len) ? OK : read_mask(parser, network);
 }
 
 /* ---- rules ---- */
@@ -476,18 +424,6 @@ static bool fits_database(const struct name_list *list, const struct hba_login *
 	       has_name(list, login->database);
 }
 
-static bool fits_network(const struct network *network, const struct hba_login *login)
-{
-	if (network->len == 0)
-		return true;
-	if (network->len != login->address_len)
-		return false;
-	for (size_t i = 0; i < network->len; i++)
-		if ((network->address[i] ^ login->address[i]) & network->mask[i])
-			return false;
-	return true;
-}
-
 static bool fits_kind(enum rule_kind kind, const struct hba_login *login)
 {
 	if (kind == RULE_LOCAL || !login->address)
@@ -499,7 +435,8 @@ const struct hba_rule *hba_match(const struct hba *hba, const struct hba_login *
 {
 	assert(!login->address || login->address_len == 4 || login->address_len == 16);
 	for (const struct rule *rule = hba->first; rule; rule = rule->next) {
-		if (fits_kind(rule->kind, login) && fits_network(&rule->network, login) &&
+		if (fits_kind(rule->kind, login) &&
+		    network_has(&rule->network, login->address, login->address_len) &&
 		    fits_database(&rule->databases, login) &&
 		    (rule->users.all || has_name(&rule->users, login->user)))
 			return &rule->open;

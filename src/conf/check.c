@@ -136,15 +136,43 @@ static void check_database(const struct settings *settings,
 			       database->name);
 }
 
+static void check_routing(const struct settings *settings, const struct database_settings *database,
+			  struct complaints *complaints)
+{
+	const char *password;
+
+	if (!effective_is_cluster(settings, database)) {
+		if (database->weight || database->backup)
+			complaints_add(complaints, COMPLAINT_WARNING, database->file,
+				       database->line,
+				       "database \"%s\": weight and backup do nothing without "
+				       "read_write_split or target_session_attrs",
+				       database->name);
+		return;
+	}
+	if (!effective_probe_user(settings, database, &password))
+		complaints_add(complaints, COMPLAINT_WARNING, database->file, database->line,
+			       "database \"%s\": nobody to ask its hosts as: it needs probe_user, "
+			       "user or auth_user",
+			       database->name);
+}
+
+static void check_entry(const struct settings *settings, const struct database_settings *database,
+			struct complaints *complaints)
+{
+	check_database(settings, database, complaints);
+	check_routing(settings, database, complaints);
+}
+
 void check_warnings(const struct settings *settings, struct complaints *complaints)
 {
 	check_auth(settings, complaints);
 	check_tls(settings, complaints);
 	check_pools(settings, complaints);
 	for (size_t i = 0; i < settings->database_count; i++)
-		check_database(settings, &settings->databases[i], complaints);
+		check_entry(settings, &settings->databases[i], complaints);
 	if (settings->fallback_database)
-		check_database(settings, settings->fallback_database, complaints);
+		check_entry(settings, settings->fallback_database, complaints);
 	if (settings->database_count == 0 && !settings->fallback_database)
 		complaints_add(complaints, COMPLAINT_WARNING, NULL, 0,
 			       "no database in [databases]: only the console can be reached");

@@ -3,6 +3,7 @@
  */
 
 #include "conf/choice.h"
+#include "conf/routing_choice.h"
 
 #include "conf/conf_internal.h"
 
@@ -60,6 +61,48 @@ const struct choice choice_syslog_facility[] = {
 	{ "user", 0, false },	{ "local0", 0, false },	  { "local1", 0, false },
 	{ "local2", 0, false }, { "local3", 0, false },	  { "local4", 0, false },
 	{ "local5", 0, false }, { "local6", 0, false },	  { "local7", 0, false },
+	{ NULL, 0, false },
+};
+
+const struct choice choice_switch[] = {
+	{ "off", false, false },
+	{ "on", true, false },
+	{ "0", false, false },
+	{ "1", true, false },
+	{ NULL, 0, false },
+};
+
+const struct choice choice_balance[] = {
+	{ "round-robin", BALANCE_ROUND_ROBIN, false },
+	{ "least-connections", BALANCE_LEAST_CONNECTIONS, false },
+	{ "latency", BALANCE_LATENCY, false },
+	{ "random", BALANCE_RANDOM, false },
+	{ NULL, 0, false },
+};
+
+const struct choice choice_no_replica[] = {
+	{ "primary", NO_REPLICA_PRIMARY, false },
+	{ "wait", NO_REPLICA_WAIT, false },
+	{ "error", NO_REPLICA_ERROR, false },
+	{ NULL, 0, false },
+};
+
+const struct choice choice_consistency[] = {
+	{ "none", CONSISTENCY_NONE, false },
+	{ "session", CONSISTENCY_SESSION, false },
+	{ "user", CONSISTENCY_USER, false },
+	{ "application", CONSISTENCY_APPLICATION, false },
+	{ "database", CONSISTENCY_DATABASE, false },
+	{ NULL, 0, false },
+};
+
+const struct choice choice_session_target[] = {
+	{ "any", TARGET_ANY, false },
+	{ "read-write", TARGET_READ_WRITE, false },
+	{ "read-only", TARGET_READ_ONLY, false },
+	{ "primary", TARGET_PRIMARY, false },
+	{ "standby", TARGET_STANDBY, false },
+	{ "prefer-standby", TARGET_PREFER_STANDBY, false },
 	{ NULL, 0, false },
 };
 

@@ -27,6 +27,11 @@ extern const struct choice choice_ssl_negotiation[];
 extern const struct choice choice_load_balance[];
 extern const struct choice choice_dheparams[];
 extern const struct choice choice_syslog_facility[];
+extern const struct choice choice_switch[];
+extern const struct choice choice_balance[];
+extern const struct choice choice_no_replica[];
+extern const struct choice choice_consistency[];
+extern const struct choice choice_session_target[];
 
 /* ---- value.c: one setting's value as text, in a field, copied, compared ---- */
 
@@ -135,6 +140,18 @@ enum connect_pair { CONNECT_PAIR, CONNECT_END, CONNECT_BROKEN };
  */
 enum connect_pair connect_string_next(struct slice *rest, struct slice *key, struct buffer *value,
 				      const char **why);
+
+/* ---- host_list.c ---- */
+
+/*
+ * Fills port, hosts and host_count from the texts of the other fields. Lists that do not fit
+ * each other are errors in complaints. BROKEN without memory.
+ */
+enum result host_list_read(struct database_settings *database, struct arena *arena,
+			   struct complaints *complaints) MUST_USE;
+/* Copies what host_list_read made. */
+enum result host_list_copy(struct database_settings *to, const struct database_settings *from,
+			   struct arena *arena) MUST_USE;
 
 /* ---- draft.c: assignments to a snapshot ---- */
 

@@ -248,25 +248,6 @@ static void set_pairs(struct draft *draft, struct ini_place place, const struct 
 	}
 }
 
-/* Only the first host of a list is used so far; says so. */
-static void cut_host_list(struct draft *draft, struct ini_place place,
-			  struct database_settings *database)
-{
-	struct slice rest = slice_of(database->host), first;
-
-	if (!database->host || !strchr(database->host, ',') || *database->host == '/')
-		return;
-	if (!slice_next_field(&rest, ',', &first))
-		return;
-	database->host = arena_copy_text(draft->settings->private->arena, first);
-	if (!database->host)
-		out_of_memory(draft, place);
-	else
-		complaints_add(draft->complaints, COMPLAINT_WARNING, place.file, place.line,
-			       "a list of hosts has no effect yet, only \"%s\" is used",
-			       database->host);
-}
-
 static bool database_name_is_good(struct draft *draft, struct ini_place place, struct slice name)
 {
 	const struct database_settings *earlier = entries_find(&draft->databases, name);
@@ -311,7 +292,8 @@ static void add_database(struct draft *draft, struct ini_place place, struct sli
 	database->file = place.file;
 	database->line = place.line;
 	set_pairs(draft, place, &option_database, database, name, value);
-	cut_host_list(draft, place, database);
+	if (host_list_read(database, arena, draft->complaints) != OK)
+		out_of_memory(draft, place);
 }
 
 static void add_user(struct draft *draft, struct ini_place place, struct slice name,

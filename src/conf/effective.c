@@ -133,6 +133,120 @@ struct span effective_client_idle_timeout(const struct settings *settings,
 				settings->client_idle_timeout);
 }
 
+/* ---- several hosts behind an entry ---- */
+
+bool effective_read_write_split(const struct settings *settings,
+				const struct database_settings *database)
+{
+	return given_or(database->read_write_split, settings->read_write_split) != 0;
+}
+
+bool effective_is_cluster(const struct settings *settings,
+			  const struct database_settings *database)
+{
+	if (database->target_session_attrs != NOT_SET || database->read_write_split == 1)
+		return true;
+	return database->host_count > 1 && effective_read_write_split(settings, database);
+}
+
+enum session_target effective_target(const struct database_settings *database)
+{
+	return (enum session_target)given_or(database->target_session_attrs, TARGET_ANY);
+}
+
+enum read_consistency effective_read_consistency(const struct settings *settings,
+						 const struct database_settings *database)
+{
+	return (enum read_consistency)given_or(database->read_consistency,
+					       (int)settings->read_consistency);
+}
+
+enum balance_method effective_balance(const struct settings *settings,
+				      const struct database_settings *database)
+{
+	return (enum balance_method)given_or(database->balance, (int)settings->balance);
+}
+
+enum no_replica effective_when_no_replica(const struct settings *settings,
+					  const struct database_settings *database)
+{
+	return (enum no_replica)given_or(database->when_no_replica,
+					 (int)settings->when_no_replica);
+}
+
+static struct span given_span_or(struct span value, struct span otherwise)
+{
+	return span_is_set(value) ? value : otherwise;
+}
+
+struct span effective_max_replica_lag(const struct settings *settings,
+				      const struct database_settings *database)
+{
+	return given_span_or(database->max_replica_lag, settings->max_replica_lag);
+}
+
+int effective_max_replica_lag_bytes(const struct settings *settings,
+				    const struct database_settings *database)
+{
+	return given_or(database->max_replica_lag_bytes, settings->max_replica_lag_bytes);
+}
+
+struct span effective_replica_retry_after(const struct settings *settings,
+					  const struct database_settings *database)
+{
+	return given_span_or(database->replica_retry_after, settings->replica_retry_after);
+}
+
+struct span effective_replica_wait_timeout(const struct settings *settings,
+					   const struct database_settings *database)
+{
+	return given_span_or(database->replica_wait_timeout, settings->replica_wait_timeout);
+}
+
+struct span effective_failover_hold(const struct settings *settings,
+				    const struct database_settings *database)
+{
+	return given_span_or(database->failover_hold, settings->failover_hold);
+}
+
+struct span effective_probe_interval(const struct settings *settings,
+				     const struct database_settings *database)
+{
+	return positive_span_or(positive_span_or(database->probe_interval,
+						 settings->probe_interval),
+				span_seconds(1));
+}
+
+struct span effective_probe_timeout(const struct settings *settings,
+				    const struct database_settings *database)
+{
+	return positive_span_or(positive_span_or(database->probe_timeout, settings->probe_timeout),
+				span_seconds(3));
+}
+
+const char *effective_lag_query(const struct settings *settings,
+				const struct database_settings *database)
+{
+	return database->lag_query ? database->lag_query : settings->lag_query;
+}
+
+const char *effective_probe_user(const struct settings *settings,
+				 const struct database_settings *database, const char **password)
+{
+	*password = NULL;
+	if (database->probe_user || settings->probe_user) {
+		*password = settings->probe_password;
+		if (database->probe_user || database->probe_password)
+			*password = database->probe_password;
+		return database->probe_user ? database->probe_user : settings->probe_user;
+	}
+	if (database->user) {
+		*password = database->password;
+		return database->user;
+	}
+	return database->auth_user ? database->auth_user : settings->auth_user;
+}
+
 const char *effective_dbname(const struct database_settings *database, const char *requested)
 {
 	return database->dbname ? database->dbname : requested;

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/network.h"
 #include "conf/option.h"
 
 #include "conf/conf_internal.h"
@@ -76,7 +77,8 @@ const char *option_type_text(enum option_type type)
 		[OPTION_WORD] = "word",		[OPTION_INT] = "whole number",
 		[OPTION_UINT] = "whole number", [OPTION_MODE] = "octal number",
 		[OPTION_BOOL] = "0 or 1",	[OPTION_TIME] = "seconds",
-		[OPTION_ENUM] = "word",
+		[OPTION_ENUM] = "word",		[OPTION_NUMBERS] = "whole numbers",
+		[OPTION_NETWORKS] = "list of networks",
 	};
 
 	return texts[type];
@@ -93,6 +95,7 @@ const char *option_group_title(enum option_group group)
 		[GROUP_CLIENTS] = "Clients",
 		[GROUP_POOLS] = "Pools",
 		[GROUP_SERVERS] = "Server connections",
+		[GROUP_ROUTING] = "Several hosts behind an entry",
 		[GROUP_TIMEOUTS] = "Timeouts",
 		[GROUP_DNS] = "Name lookup",
 		[GROUP_NETWORK] = "Network and buffers",
@@ -135,10 +138,18 @@ void option_allowed(const struct option *option, struct buffer *out)
 	case OPTION_PATH:
 	case OPTION_SECRET: buffer_append_text(out, "any text"); break;
 	case OPTION_LIST: buffer_append_text(out, "names with commas between"); break;
+	case OPTION_NETWORKS:
+		buffer_append_text(out, "addresses and networks (10.0.0.0/8) with commas between, "
+					"\"" NETWORK_UNIX "\" for Unix sockets");
+		break;
 	case OPTION_WORD:
 	case OPTION_ENUM: append_words(option->choices, out); break;
 	case OPTION_INT:
 	case OPTION_UINT: append_range(option, out); break;
+	case OPTION_NUMBERS:
+		append_range(option, out);
+		buffer_append_text(out, ", or several with commas between");
+		break;
 	case OPTION_MODE:
 		buffer_append_text(out, "an octal number from 0 to 0777, with a leading zero");
 		break;

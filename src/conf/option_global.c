@@ -13,6 +13,8 @@
 #define AT(ctype, key)		.name = #key, .offset = FIELD_AT(struct settings, ctype, key)
 #define TEXT(key)		AT(const char *, key), .type = OPTION_TEXT
 #define LIST(key)		AT(const char *, key), .type = OPTION_LIST
+#define SECRET(key)		AT(const char *, key), .type = OPTION_SECRET
+#define NETWORKS(key)		AT(const char *, key), .type = OPTION_NETWORKS
 #define PATH(key)		AT(const char *, key), .type = OPTION_PATH
 #define SECRET(key)		AT(const char *, key), .type = OPTION_SECRET
 #define BOOL(key)		AT(bool, key), .type = OPTION_BOOL
@@ -83,6 +85,12 @@ static const struct option rows[] = {
 { TIME(autodb_idle_timeout), LIVE, .standard = "3600", .group = GROUP_POOLS,
   .help = "A database made from the * entry is forgotten after being unused this long. 0 "
 	"keeps it." },
+{ ENUM(balance, enum balance_method, choice_balance), LIVE, .standard = "round-robin",
+  .group = GROUP_ROUTING,
+  .help = "How reads are spread over the replicas that can take them. round-robin: one after the "
+	"other, as often as their weights say. least-connections: where the fewest transactions "
+	"are under way for its weight. latency: where the probe is answered soonest, in "
+	"proportion. random: by lot." },
 { TIME(cancel_wait_timeout), LIVE, .standard = "10", .group = GROUP_TIMEOUTS,
   .help = "A cancel request that could not be passed on to the server in this time is dropped. "
 	"0 waits as long as it takes." },
@@ -136,6 +144,10 @@ static const struct option rows[] = {
 { TIME(dns_zone_check_period), LIVE_LATER, .standard = "0", .group = GROUP_DNS,
   .help = "How often a zone's serial number is looked at; when it has changed, all names of the "
 	"zone are looked up again. 0 is off." },
+{ TIME(failover_hold), LIVE, .standard = "30", .group = GROUP_ROUTING,
+  .help = "How long a transaction that needs the primary waits while there is none (or while two "
+	"hosts claim to be it) before its client gets an error. Long enough for a promotion. 0 "
+	"does not wait." },
 { TIME(idle_transaction_timeout), LIVE, .standard = "0", .group = GROUP_TIMEOUTS,
   .help = "A client that stays idle inside a transaction for this long is disconnected, and its "
 	"transaction is rolled back. 0 is off." },
@@ -147,6 +159,10 @@ static const struct option rows[] = {
 { TEXT(job_name), FIXED, .standard = "pgcarwash", .group = GROUP_PROCESS,
   .help = "A name for this instance, which ps and top show as that of the process (its first "
 	"15 bytes)." },
+{ TEXT(lag_query), LIVE, .standard = "", .group = GROUP_ROUTING,
+  .help = "A query of your own that each replica is asked with every probe: one row, one column, "
+	"how many seconds it is behind. NULL is not behind. What it says counts for "
+	"max_replica_lag when it is more than what was measured. Empty: none." },
 { LIST(listen_addr), FIXED, .standard = "", .group = GROUP_LISTEN,
   .help = "Addresses to listen on for TCP: names, IPv4 or IPv6 addresses, * for all. Empty: "
 	"only the "
@@ -184,6 +200,13 @@ static const struct option rows[] = {
   .help = "How many of the clients' named prepared statements are kept on one server connection in "
 	"transaction and statement mode; the longest unused gives way. 0: names are not followed "
 	"and prepared statements fail in these modes." },
+{ TIME(max_replica_lag), LIVE, .standard = "10", .group = GROUP_ROUTING,
+  .help = "A replica further behind than this gets no reads until replica_retry_after has passed "
+	"and it has caught up. Measured as the age of the newest state of the primary that it has "
+	"replayed, on our clock: an idle primary makes nobody late. 0 is no limit." },
+{ INT(max_replica_lag_bytes, 0, INT_MAX), LIVE, .standard = "0", .unit = "bytes",
+  .group = GROUP_ROUTING,
+  .help = "The same in bytes of WAL not replayed yet. 0 is no limit." },
 { INT(max_user_client_connections, 0, INT_MAX), LIVE, .standard = "0", .group = GROUP_CLIENTS,
   .help = "How many clients of one user may be connected at once. 0 is no limit." },
 { INT(max_user_connections, 0, INT_MAX), LIVE, .standard = "0", .group = GROUP_POOLS,
@@ -207,6 +230,28 @@ static const struct option rows[] = {
 	"refused." },
 { TIME(pool_idle_timeout), LIVE, .standard = "0", .group = GROUP_POOLS,
   .help = "A pool without clients and servers is forgotten after this time. 0 keeps it." },
+{ TIME(probe_interval), LIVE, .standard = "1", .group = GROUP_ROUTING,
+  .help = "How often each host of a cluster is asked for its role and position. It bounds how "
+	"long a moved primary or a dead replica goes unnoticed; a failed connection, or somebody "
+	"who waits for his own write to reach a replica, makes us ask earlier. One cheap query on "
+	"a connection that stays open. 0 counts as the default." },
+{ SECRET(probe_password), LIVE, .group = GROUP_ROUTING,
+  .help = "Password of probe_user. Without it, the user's secret in auth_file when that is a "
+	"plain password." },
+{ TIME(probe_timeout), LIVE, .standard = "3", .group = GROUP_ROUTING,
+  .help = "A host that has not answered a probe, or not let us connect, in this time is down: no "
+	"transaction goes there until it answers again. 0 counts as the default." },
+{ TEXT(probe_user), LIVE, .group = GROUP_ROUTING,
+  .help = "Who asks the hosts. Needs no rights beyond logging in to the entry's database; "
+	"FAILOVER needs the right to run pg_promote(). Without it, the entry's user, else "
+	"auth_user." },
+{ NETWORKS(proxy_protocol_from), LIVE, .standard = "", .group = GROUP_LISTEN,
+  .help = "Addresses and networks of proxies, HAProxy for one, that begin each connection with the "
+	"header of the PROXY protocol, version 1 or 2, and nothing else; the word unix stands for "
+	"Unix sockets. The log, rules of auth_hba_file, SHOW CLIENTS and application_name_add_host "
+	"then tell the client that the header names. A connection from there without a header is "
+	"closed; from elsewhere none is accepted. Whoever may connect from these addresses can "
+	"claim any address: name proxies only." },
 { TIME(query_timeout), LIVE, .standard = "0", .group = GROUP_TIMEOUTS,
   .help = "A query that takes longer costs the client its connection. 0 is off. Set it a "
 	"little above "
@@ -217,6 +262,20 @@ static const struct option rows[] = {
 { TIME(query_wait_timeout), LIVE, .standard = "120", .group = GROUP_TIMEOUTS,
   .help = "A client that has waited this long for a server is disconnected. 0 lets it wait "
 	"for ever." },
+{ ENUM(read_consistency, enum read_consistency, choice_consistency), LIVE,
+  .standard = "session", .group = GROUP_ROUTING,
+  .help = "Whose earlier writes a read on a replica is sure to see: the session's own, those of "
+	"all sessions of the user, of all with the same application_name, of everybody in the "
+	"database (all through this process), or none. A read that no replica is fresh enough for "
+	"goes to the primary." },
+{ BOOL(read_write_split), LIVE, .standard = "0", .group = GROUP_ROUTING,
+  .help = "For entries with several hosts: transactions that provably only read go to replicas, "
+	"all others to the primary. In session mode the whole session goes to the primary." },
+{ TIME(replica_retry_after), LIVE, .standard = "60", .group = GROUP_ROUTING,
+  .help = "How long a replica that was too far behind is left alone at least." },
+{ TIME(replica_wait_timeout), LIVE, .standard = "5", .group = GROUP_ROUTING,
+  .help = "With when_no_replica = wait: how long a read waits for a replica that can take it "
+	"before it goes to the primary." },
 { INT(reserve_pool_size, 0, INT_MAX), LIVE, .standard = "0", .group = GROUP_POOLS,
   .help = "How many further server connections a pool may open when a client has waited for "
 	"reserve_pool_timeout. 0 is none." },
@@ -335,6 +394,11 @@ static const struct option rows[] = {
   .help = "How much to log: 0 what matters, 1 details, 2 every step. Each -v on the command "
 	"line adds "
 	"one." },
+{ ENUM(when_no_replica, enum no_replica, choice_no_replica), LIVE, .standard = "primary",
+  .group = GROUP_ROUTING,
+  .help = "What becomes of a read when no replica can take it (down, too far behind, not fresh "
+	"enough). primary: it runs there. wait: it waits up to replica_wait_timeout first. error: "
+	"it fails, to protect the primary." },
 };
 /* clang-format on */
 

@@ -17,12 +17,14 @@
 #define SPAN_ROW		.max = TIME_MAX, .unit = "seconds"
 #define INT(key, low, high)	AT(int, key), .type = OPTION_INT, .min = low, .max = high
 #define SIZE(key)		INT(key, -1, INT_MAX)
+#define NUMBERS(key, low, high) TEXT_AS(key, key, NUMBERS), .min = low, .max = high
+#define TEXT_AS(key, field, type_) \
+	.name = #key, .offset = FIELD_AT(struct OWNER, const char *, field), .type = OPTION_##type_
+#define WORD(key, words)	ENUM(key, int, words)
 #define ENUM(key, ctype, words) AT(ctype, key), .type = OPTION_ENUM, .choices = words
 
-#define CONNECT	      .flags = OPTION_RELOADABLE | OPTION_CONNECT
-#define CONNECT_LATER .flags = OPTION_RELOADABLE | OPTION_CONNECT | OPTION_NO_EFFECT
-#define LIVE	      .flags = OPTION_RELOADABLE
-#define LIVE_LATER    .flags = OPTION_RELOADABLE | OPTION_NO_EFFECT
+#define CONNECT .flags = OPTION_RELOADABLE | OPTION_CONNECT
+#define LIVE    .flags = OPTION_RELOADABLE
 
 /* A row stays one thought, whatever its length. */
 /* clang-format off */
@@ -34,8 +36,22 @@ static const struct option database_rows[] = {
 	"the client asked for." },
 { TEXT(host), CONNECT,
   .help = "Name or address of the server; a directory, or a name that starts with @, is a Unix "
-	"socket. Without it, the Unix socket in unix_socket_dir." },
-{ INT(port, 1, 65535), CONNECT, .standard = "5432", .help = "Port of the server." },
+	"socket. Without it, the Unix socket in unix_socket_dir. Several with commas between: new "
+	"server connections go to each in turn (load_balance_hosts), or, with read_write_split or "
+	"target_session_attrs, the hosts are one cluster and each is asked what it is: see "
+	"ROUTING.md." },
+{ TEXT_AS(port, ports, NUMBERS), .min = 1, .max = 65535, CONNECT, .standard = "5432",
+  .help = "Port of the server; with several hosts, one for all or one for each." },
+{ WORD(target_session_attrs, choice_session_target), CONNECT,
+  .help = "Where all transactions of this entry go, in libpq's words. read-write and primary: to "
+	"the primary, wherever it is now. read-only and standby: to replicas. prefer-standby: to "
+	"replicas, to the primary while there is none. any: to any host that answers. With "
+	"read_write_split, to where each transaction belongs among the hosts that this leaves." },
+{ NUMBERS(weight, 0, 1000), LIVE,
+  .help = "Shares of the reads, one for each host (2,1,1: the first takes half). A host of 0 "
+	"takes reads only when no other replica can." },
+{ NUMBERS(backup, 0, 1), LIVE,
+  .help = "1 for each host that takes reads only when no other replica can, 0 for the others." },
 { TEXT(user), CONNECT,
   .help = "The forced user: all clients of this entry share one pool, logged in to the "
 	"server under "
@@ -56,10 +72,10 @@ static const struct option database_rows[] = {
   .help = "Instead of the global key. A user's own pool_mode comes first." },
 { TIME(query_wait_timeout), LIVE,
   .help = "Instead of the global key, 0 included. A user's own value comes first." },
-{ ENUM(load_balance_hosts, enum load_balance_hosts, choice_load_balance), CONNECT_LATER,
+{ ENUM(load_balance_hosts, enum load_balance_hosts, choice_load_balance), CONNECT,
   .standard = "round-robin",
   .help = "With several hosts: round-robin takes the next one for each connection, disable stays "
-	"with one until a connection fails." },
+	"with one until a connection fails. Without effect where the hosts are one cluster." },
 { ENUM(sslnegotiation, enum ssl_negotiation, choice_ssl_negotiation), CONNECT,
   .standard = "postgres",
   .help = "How TLS with the server begins: postgres asks first, direct begins at once, which "
@@ -70,6 +86,20 @@ static const struct option database_rows[] = {
 { SIZE(max_db_client_connections), LIVE,
   .help = "Instead of the global key. 0 and -1 as if not given." },
 { TIME(server_lifetime), LIVE, .help = "Instead of the global key. 0 as if not given." },
+{ WORD(read_write_split, choice_switch), CONNECT, .help = "Instead of the global key." },
+{ WORD(read_consistency, choice_consistency), LIVE, .help = "Instead of the global key." },
+{ WORD(balance, choice_balance), LIVE, .help = "Instead of the global key." },
+{ WORD(when_no_replica, choice_no_replica), LIVE, .help = "Instead of the global key." },
+{ TIME(max_replica_lag), LIVE, .help = "Instead of the global key, 0 included." },
+{ INT(max_replica_lag_bytes, 0, INT_MAX), LIVE, .help = "Instead of the global key, 0 included." },
+{ TIME(replica_retry_after), LIVE, .help = "Instead of the global key, 0 included." },
+{ TIME(replica_wait_timeout), LIVE, .help = "Instead of the global key, 0 included." },
+{ TIME(failover_hold), LIVE, .help = "Instead of the global key, 0 included." },
+{ TIME(probe_interval), LIVE, .help = "Instead of the global key. 0 as if not given." },
+{ TIME(probe_timeout), LIVE, .help = "Instead of the global key. 0 as if not given." },
+{ TEXT(probe_user), LIVE, .help = "Instead of the global key." },
+{ SECRET(probe_password), LIVE, .help = "Instead of the global key." },
+{ TEXT(lag_query), LIVE, .help = "Instead of the global key." },
 { TEXT(client_encoding), CONNECT, .help = "Sent to the server when a connection is made." },
 { TEXT(datestyle), CONNECT, .help = "Sent to the server when a connection is made." },
 { TEXT(timezone), CONNECT, .help = "Sent to the server when a connection is made." },

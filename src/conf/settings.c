@@ -116,7 +116,8 @@ static enum result copy_databases(struct settings *copy, const struct settings *
 		to->name = arena_copy_text(arena, slice_of(from->name));
 		to->line = from->line;
 		if (!to->name || copy_place(arena, &to->file, from->file) != OK ||
-		    settings_entry_copy(&option_database, to, from, arena) != OK)
+		    settings_entry_copy(&option_database, to, from, arena) != OK ||
+		    host_list_copy(to, from, arena) != OK)
 			return BROKEN;
 	}
 	copy->databases = entries;

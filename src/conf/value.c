@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/network.h"
 #include "conf/option.h"
 
 #include "conf/conf_internal.h"
@@ -35,6 +36,15 @@ static enum result parse_text(struct slice text, void *field, struct arena *aren
 	return OK;
 }
 
+static enum result parse_networks(const struct option *option, struct slice text, void *field,
+				  struct arena *arena, struct buffer *why)
+{
+	struct slice fault;
+
+	return network_list_fault(text, &fault) ? refuse(option, fault, why) :
+						  parse_text(text, field, arena, why);
+}
+
 static enum result parse_number(const struct option *option, struct slice text, void *field,
 				struct buffer *why)
 {
@@ -47,6 +57,20 @@ static enum result parse_number(const struct option *option, struct slice text, 
 	else
 		*(int *)field = (int)number;
 	return OK;
+}
+
+/* Kept as it is written: who reads it knows that each is in range. */
+static enum result parse_numbers(const struct option *option, struct slice text, void *field,
+				 struct arena *arena, struct buffer *why)
+{
+	struct slice rest = text, one;
+	int64_t number;
+
+	while (slice_next_field(&rest, ',', &one))
+		if (text_to_int64_c(one, &number) != OK || number < option->min ||
+		    number > option->max)
+			return refuse(option, text, why);
+	return parse_text(text, field, arena, why);
 }
 
 static enum result parse_bool(const struct option *option, struct slice text, void *field,
@@ -108,9 +132,11 @@ enum result value_parse(const struct option *option, struct slice text, void *fi
 	case OPTION_LIST:
 	case OPTION_PATH:
 	case OPTION_SECRET: return parse_text(text, field, arena, why);
+	case OPTION_NETWORKS: return parse_networks(option, text, field, arena, why);
 	case OPTION_INT:
 	case OPTION_UINT:
 	case OPTION_MODE: return parse_number(option, text, field, why);
+	case OPTION_NUMBERS: return parse_numbers(option, text, field, arena, why);
 	case OPTION_BOOL: return parse_bool(option, text, field, why);
 	case OPTION_TIME: return parse_time(option, text, field, why);
 	case OPTION_WORD:
@@ -124,7 +150,8 @@ static bool is_text(const struct option *option)
 {
 	return option->type == OPTION_TEXT || option->type == OPTION_LIST ||
 	       option->type == OPTION_PATH || option->type == OPTION_SECRET ||
-	       option->type == OPTION_WORD;
+	       option->type == OPTION_NETWORKS || option->type == OPTION_WORD ||
+	       option->type == OPTION_NUMBERS;
 }
 
 static bool print_time(struct span span, struct buffer *out)

@@ -4,6 +4,7 @@
 #include "net/address.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <net/if.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -68,6 +69,39 @@ enum result address_parse(struct slice host, int port, struct address *address)
 	if (parse_v4(text, port, address) == OK)
 		return OK;
 	return parse_v6(text, port, address);
+}
+
+void address_set(struct address *address, const uint8_t *bytes, size_t len, int port)
+{
+	memset(address, 0, sizeof(*address));
+	if (len == sizeof(address->v4.sin_addr)) {
+		address->v4.sin_family = AF_INET;
+		address->v4.sin_port = htons((uint16_t)port);
+		memcpy(&address->v4.sin_addr, bytes, len);
+		address->len = sizeof(address->v4);
+		return;
+	}
+	assert(len == sizeof(address->v6.sin6_addr));
+	address->v6.sin6_family = AF_INET6;
+	address->v6.sin6_port = htons((uint16_t)port);
+	memcpy(&address->v6.sin6_addr, bytes, len);
+	address->len = sizeof(address->v6);
+}
+
+size_t address_bytes(const struct address *address, const uint8_t **bytes)
+{
+	*bytes = NULL;
+	if (address->len == 0 || address_is_unix(address))
+		return 0;
+	if (address->any.sa_family == AF_INET) {
+		*bytes = (const uint8_t *)&address->v4.sin_addr;
+		return 4;
+	}
+	*bytes = (const uint8_t *)&address->v6.sin6_addr;
+	if (!IN6_IS_ADDR_V4MAPPED(&address->v6.sin6_addr))
+		return 16;
+	*bytes += 12;
+	return 4;
 }
 
 enum result address_unix(struct slice dir, int port, struct address *address)

@@ -123,6 +123,7 @@ struct stream {
 	struct event *write_event; /* NULL until the socket was full for the first time */
 
 	struct stream_ends *ends;
+	struct stream_gather *gather; /* NULL until it gathered for the first time */
 	uint64_t bytes_in, bytes_out;
 
 	int error;	   /* the socket failed; on_end is told and writes are refused */
@@ -138,6 +139,7 @@ struct stream {
 	bool blocked : 1;  /* write_event is added: the socket was full */
 	bool was_full : 1; /* over out_high since on_room was last due */
 	bool room_due : 1; /* on_room is to be called */
+	bool gathering : 1; /* the kernel waits for a lot of bytes: stream_gather.c */
 };
 
 static_assert(sizeof(struct stream) <= 320, "an idle stream is to be small");
@@ -152,6 +154,10 @@ void stream_tell_end(struct stream *stream, int error);
 void stream_await_room(struct stream *stream);
 /* Drops the queued bytes and the write event. */
 void stream_release_out(struct stream *stream);
+/* While it gathers: bytes came, or are wanted again, so their like may come. */
+void stream_gather_extend(struct stream *stream);
+/* The stream is closed: the timer goes. */
+void stream_gather_stop(struct stream *stream);
 /* The run function of the flush task. */
 void stream_run_flush(struct loop_task *task);
 

@@ -168,6 +168,8 @@ static void receive_some(struct stream *stream, char *space, size_t n)
 	}
 	stream->view_len += (uint32_t)n;
 	stream->bytes_in += n;
+	if (stream->gathering)
+		stream_gather_extend(stream);
 	tell_input(stream, is_scratch);
 }
 
@@ -286,6 +288,7 @@ static void run_reap(struct loop_task *task)
 
 	mem_free(stream->kept);
 	mem_free(stream->ends);
+	mem_free(stream->gather);
 	slab_put(loop_streams(stream->loop), stream);
 }
 
@@ -378,6 +381,7 @@ void stream_close(struct stream *stream, bool flush)
 	if (unheard)
 		drain(stream);
 	stream_release_out(stream);
+	stream_gather_stop(stream);
 	watch_stop(stream);
 	close(fd);
 	loop_forget(stream->loop, &stream->attend);
@@ -418,6 +422,8 @@ void stream_resume(struct stream *stream)
 	if (!stream->paused)
 		return;
 	stream->paused = false;
+	if (stream->gathering)
+		stream_gather_extend(stream);
 	stream->show = stream->view_len > 0;
 	if (stream->show || stream->edge)
 		loop_at_end(stream->loop, &stream->attend);
@@ -466,6 +472,17 @@ const struct address *stream_peer(const struct stream *stream)
 		ends->has_peer = true;
 	}
 	return peer;
+}
+
+enum result stream_set_peer(struct stream *stream, const struct address *peer)
+{
+	struct stream_ends *ends = stream_ends(stream);
+
+	if (!ends)
+		return BROKEN;
+	ends->peer = *peer;
+	ends->has_peer = true;
+	return OK;
 }
 
 const struct address *stream_local(const struct stream *stream)

@@ -53,6 +53,7 @@ struct pool *pool_new(struct database *database, struct slice user)
 	list_init(&pool->waiters);
 	list_init(&pool->logins);
 	list_init(&pool->refusals);
+	list_init(&pool->claims);
 	pool->task.run = pool_serve;
 	pool_set_limits(pool);
 	list_append(&pool->pools->pools, &pool->node);
@@ -94,6 +95,7 @@ void pool_free(struct pool *pool)
 	struct database *database = pool->database;
 
 	assert(!pool->attached && !pool->waiters.len && !pool->logins.len && !pool->refusals.len);
+	assert(!pool->claims.len);
 	assert(!pool->open && !pool->servers[SERVER_LEAVING].len);
 	loop_forget(pool->pools->loop, &pool->task);
 	add_counters(&database->counters, &pool->counters);
@@ -154,7 +156,7 @@ void pool_recycle(struct pool *pool, enum ending why)
 	}
 	pool->welcome_stale = true;
 	pool->failed = false;
-	if (pool->waiters.len || pool->logins.len)
+	if (pool->waiters.len || pool->logins.len || pool->claims.len)
 		pool_serve_soon(pool);
 }
 
@@ -256,7 +258,7 @@ static void look_at_wait(const struct list *waiters, struct moment now, struct s
 
 void pool_facts(const struct pool *pool, struct moment now, struct pool_facts *facts)
 {
-	unsigned waiting = pool->waiters.len + pool->logins.len;
+	unsigned waiting = pool->waiters.len + pool->logins.len + pool->claims.len;
 
 	*facts = (struct pool_facts){
 		.clients_active = pool->attached > waiting ? pool->attached - waiting : 0,
@@ -274,4 +276,5 @@ void pool_facts(const struct pool *pool, struct moment now, struct pool_facts *f
 	};
 	look_at_wait(&pool->waiters, now, &facts->oldest_wait);
 	look_at_wait(&pool->logins, now, &facts->oldest_wait);
+	look_at_wait(&pool->claims, now, &facts->oldest_wait);
 }

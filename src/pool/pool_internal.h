@@ -76,12 +76,15 @@ struct pool {
 
 	struct list   servers[SERVER_LEAVING + 1]; /* by state; idle ones by time, oldest first */
 	unsigned      open;                        /* servers in all states but LEAVING */
+	unsigned      dedicated; /* those of them that belong to one client (dedicated.c) */
+	unsigned      dedicated_logins;            /* those of these that are logging in */
 	unsigned      next_host;                   /* in a list of hosts */
 	unsigned      evictions; /* servers to be closed when they come free, for starving pools */
 	bool          blocked;   /* waits for a server of another pool to be closed */
 	struct moment lifetime_closed; /* when a server was last closed for its age */
 
 	struct list      waiters, logins, refusals;
+	struct list      claims; /* who waits for a server of his own */
 	struct loop_task task; /* serves them */
 
 	const struct varset *welcome;
@@ -123,6 +126,8 @@ void pool_serve(struct loop_task *task);
 void pool_serve_soon(struct pool *pool);
 /* The same for all pools that a shared limit keeps waiting: a server was closed. */
 void pool_serve_blocked(struct pools *pools);
+/* It leaves the queue it is in and will be refused at the end of this turn. */
+void pool_refuse(struct waiter *waiter, enum ending why);
 /* All waiters will be refused at the end of this turn. */
 void pool_refuse_all(struct pool *pool, enum ending why);
 
@@ -130,11 +135,26 @@ void pool_refuse_all(struct pool *pool, enum ending why);
 
 /* Opens, or checks, as many servers as the waiters need and the limits allow. */
 void pool_open_more(struct pool *pool);
+/* Whether the limits allow one server more now; servers of other pools may be closed for it. */
+bool pool_makes_room(struct pool *pool);
 /* Opens one for min_pool_size, evicting none. */
 void pool_open_minimum(struct pool *pool);
 /* A server's login ended. error: its ErrorResponse body, or SLICE_NONE. */
 void pool_login_succeeded(struct pool *pool, const struct varset *reported);
 void pool_login_failed(struct pool *pool, enum ending why, struct slice error);
+
+/* ---- dedicated.c ---- */
+
+/* Opens servers for the claims, as far as the limits allow. */
+void dedicated_open(struct pool *pool);
+/* Lends those that have logged in. */
+void dedicated_grant(struct pool *pool);
+/* The server has logged in for its claim, which gets it at the end of the turn. */
+void dedicated_is_ready(struct server *server);
+/* Its server is closed, because of error (a body) or why: it is told at the end of the turn. */
+void dedicated_refuse(struct waiter *waiter, enum ending why, struct slice error);
+/* The claim is withdrawn. */
+void dedicated_withdraw(struct waiter *waiter);
 
 /* ---- server_secure.c ---- */
 

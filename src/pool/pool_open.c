@@ -23,7 +23,8 @@
 
 static unsigned logins_under_way(const struct pool *pool)
 {
-	return pool->servers[SERVER_CONNECTING].len + pool->servers[SERVER_LOGIN].len;
+	return pool->servers[SERVER_CONNECTING].len + pool->servers[SERVER_LOGIN].len -
+	       pool->dedicated_logins;
 }
 
 /*
@@ -53,7 +54,7 @@ static unsigned servers_wanted(const struct pool *pool)
 
 static struct span oldest_wait(const struct pool *pool)
 {
-	const struct list *lists[] = { &pool->waiters, &pool->logins };
+	const struct list *lists[] = { &pool->waiters, &pool->logins, &pool->claims };
 	struct moment      now = loop_now(pool->pools->loop);
 	struct span        longest = { 0 };
 
@@ -195,27 +196,34 @@ static unsigned check_used(struct pool *pool, unsigned lacking)
 	return lacking;
 }
 
+bool pool_makes_room(struct pool *pool)
+{
+	bool from_reserve;
+
+	if (!fits_size(pool, &from_reserve))
+		return false;
+	if (must_yield(pool) || !fits_shared(pool, true)) {
+		pool->blocked = pool->pools->has_blocked = true;
+		return false;
+	}
+	if (from_reserve)
+		log_warning("%s/%s: taking connection from reserve_pool", pool->database->name,
+		            pool->user);
+	return true;
+}
+
 void pool_open_more(struct pool *pool)
 {
 	unsigned wanted = servers_wanted(pool), coming, lacking;
-	bool     from_reserve;
 
 	pool->blocked = false;
+	dedicated_open(pool);
 	if (!wanted)
 		return;
 	coming = servers_coming(pool);
 	lacking = wanted > coming ? wanted - coming : 0;
 	for (lacking = check_used(pool, lacking); lacking && is_time(pool); lacking--) {
-		if (!fits_size(pool, &from_reserve))
-			return;
-		if (must_yield(pool) || !fits_shared(pool, true)) {
-			pool->blocked = pool->pools->has_blocked = true;
-			return;
-		}
-		if (from_reserve)
-			log_warning("%s/%s: taking connection from reserve_pool",
-			            pool->database->name, pool->user);
-		if (open_one(pool) != OK)
+		if (!pool_makes_room(pool) || open_one(pool) != OK)
 			return;
 	}
 }
@@ -316,6 +324,7 @@ void pool_login_failed(struct pool *pool, enum ending why, struct slice body)
 	buffer_clear(&pool->login_error);
 	if (has_error)
 		keep_error(pool, body);
-	if (is_final(why, has_error ? &view : NULL) && pool->open == logins_under_way(pool))
+	if (is_final(why, has_error ? &view : NULL) &&
+	    pool->open - pool->dedicated == logins_under_way(pool))
 		pool_refuse_all(pool, why);
 }

@@ -11,7 +11,7 @@
 #include "base/random.h"
 #include "pool_internal.h"
 
-#define READ_BYTES   65536
+#define READ_BYTES   (120 * 1024)
 #define OUT_HIGH     (256 * 1024)
 #define OUT_LOW      (64 * 1024)
 #define IN_MAX       (256 * 1024)

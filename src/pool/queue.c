@@ -3,8 +3,8 @@
  * refusals are made in the loop's end-of-turn queue, never inside somebody else's call.
  *
  * Invariants: a free server is only lent directly when nobody waits, else to the oldest waiter.
- * A waiter is in exactly one of three lists: refusals if refused is set, logins if for_login,
- * else waiters.
+ * A waiter is in exactly one of four lists: refusals if refused is set, claims if it wants a
+ * server of its own, logins if for_login, else waiters.
  */
 
 #include "pool_internal.h"
@@ -15,6 +15,8 @@ static struct list *list_of(struct waiter *waiter)
 
 	if (waiter->refused != END_NONE)
 		return &pool->refusals;
+	if (waiter->startup)
+		return &pool->claims;
 	return waiter->for_login ? &pool->logins : &pool->waiters;
 }
 
@@ -41,7 +43,7 @@ void pool_serve_blocked(struct pools *pools)
 	}
 }
 
-static void refuse(struct waiter *waiter, enum ending why)
+void pool_refuse(struct waiter *waiter, enum ending why)
 {
 	struct pool *pool = waiter->pool;
 
@@ -55,25 +57,28 @@ static void refuse(struct waiter *waiter, enum ending why)
 void pool_refuse_all(struct pool *pool, enum ending why)
 {
 	LIST_EACH(&pool->logins, node)
-		refuse(CONTAINER_OF(node, struct waiter, node), why);
+		pool_refuse(CONTAINER_OF(node, struct waiter, node), why);
 	LIST_EACH(&pool->waiters, node)
-		refuse(CONTAINER_OF(node, struct waiter, node), why);
+		pool_refuse(CONTAINER_OF(node, struct waiter, node), why);
+	LIST_EACH(&pool->claims, node)
+		dedicated_refuse(CONTAINER_OF(node, struct waiter, node), why, SLICE_NONE);
 }
 
 /* ---- asking ---- */
 
 static bool has_usable_server(const struct pool *pool)
 {
-	return pool->open > pool->servers[SERVER_CONNECTING].len + pool->servers[SERVER_LOGIN].len;
+	return pool->open - pool->dedicated + pool->dedicated_logins >
+	       pool->servers[SERVER_CONNECTING].len + pool->servers[SERVER_LOGIN].len;
 }
 
-static enum ending reason_to_refuse(const struct pool *pool)
+static enum ending reason_to_refuse(const struct pool *pool, const struct waiter *waiter)
 {
 	if (pool->database->removed)
 		return END_DATABASE_REMOVED;
 	if (pool->pools->shutting_down)
 		return END_SERVER_SHUTDOWN;
-	if (pool->failed && !pool_is_paused(pool) && !has_usable_server(pool))
+	if (pool->failed && !waiter->startup && !pool_is_paused(pool) && !has_usable_server(pool))
 		return END_SERVER_LOGIN_CACHED;
 	return END_NONE;
 }
@@ -101,13 +106,14 @@ static struct server *find_free(struct pool *pool)
 
 enum result pool_ask(struct pool *pool, struct waiter *waiter, struct server **server)
 {
-	enum ending why = reason_to_refuse(pool);
+	enum ending why = reason_to_refuse(pool, waiter);
+	bool        is_any = !waiter->for_login && !waiter->startup;
 
 	*server = NULL;
 	waiter->refused = END_NONE;
 	if (why == END_NONE && waiter->for_login && pool->welcome && !pool->welcome_stale)
 		return OK;
-	if (why == END_NONE && !waiter->for_login && !pool->waiters.len)
+	if (why == END_NONE && is_any && !pool->waiters.len)
 		*server = find_free(pool);
 	if (*server) {
 		server_lend(*server, &waiter->borrower);
@@ -116,7 +122,7 @@ enum result pool_ask(struct pool *pool, struct waiter *waiter, struct server **s
 	waiter->pool = pool;
 	waiter->since = loop_now(pool->pools->loop);
 	if (why != END_NONE)
-		refuse(waiter, why);
+		pool_refuse(waiter, why);
 	else
 		list_append(list_of(waiter), &waiter->node);
 	pool_open_more(pool);
@@ -125,8 +131,10 @@ enum result pool_ask(struct pool *pool, struct waiter *waiter, struct server **s
 
 void pool_withdraw(struct waiter *waiter)
 {
-	if (waiter->pool)
-		leave(waiter);
+	if (!waiter->pool)
+		return;
+	dedicated_withdraw(waiter);
+	leave(waiter);
 }
 
 /* ---- the end of the turn ---- */
@@ -178,11 +186,16 @@ static void tell_refusals(struct pool *pool)
 	while (left-- && pool->refusals.len) {
 		struct waiter *waiter =
 			CONTAINER_OF(list_first(&pool->refusals), struct waiter, node);
-		enum ending why = waiter->refused;
+		enum ending   why = waiter->refused;
+		struct buffer error;
 
 		leave(waiter);
 		waiter->refused = END_NONE;
-		waiter->on_refuse(waiter, why, error_for(pool, why));
+		error = waiter->error;
+		buffer_init(&waiter->error);
+		waiter->on_refuse(waiter, why,
+		                  waiter->startup ? buffer_slice(&error) : error_for(pool, why));
+		buffer_release(&error);
 	}
 }
 
@@ -193,6 +206,7 @@ void pool_serve(struct loop_task *task)
 
 	tell_refusals(pool);
 	grant_logins(pool);
+	dedicated_grant(pool);
 	grant_waiters(pool);
 	pool_open_more(pool);
 	if (pool->refusals.len || (pool->waiters.len && find_free(pool)))

@@ -4,6 +4,7 @@
  * the other server_*.c, which hold the input callbacks.
  *
  *   CONNECTING -> LOGIN -> IDLE <-> LENT -> TESTED (cleaned, reset) -> IDLE
+ *                 LOGIN -> LENT, if it is dedicated to one client
  *                          IDLE -> USED -> TESTED (checked) -> IDLE
  *                          LENT -> HELD (cancel under way) -> IDLE
  *   and from everywhere to LEAVING, the last.
@@ -36,7 +37,8 @@ static const struct {
 	unsigned    next;
 } states[] = {
 	[SERVER_CONNECTING] = { "new", STATE(LOGIN) | STATE(LEAVING) },
-	[SERVER_LOGIN] = { "new", STATE(IDLE) | STATE(USED) | STATE(TESTED) | STATE(LEAVING) },
+	[SERVER_LOGIN] = { "new", STATE(IDLE) | STATE(USED) | STATE(TESTED) | STATE(LENT) |
+	                                  STATE(LEAVING) },
 	[SERVER_IDLE] = { "idle", STATE(LENT) | STATE(USED) | STATE(LEAVING) },
 	[SERVER_USED] = { "used", STATE(TESTED) | STATE(LEAVING) },
 	[SERVER_TESTED] = { "tested", STATE(IDLE) | STATE(USED) | STATE(HELD) | STATE(LEAVING) },
@@ -54,6 +56,18 @@ const char *server_state_name(enum server_state state)
 	return states[state].name;
 }
 
+static void count_dedicated(struct server *server, enum server_state next)
+{
+	struct pool *pool = server->pool;
+
+	if (!server->dedicated)
+		return;
+	if (server->state <= SERVER_LOGIN && next > SERVER_LOGIN)
+		pool->dedicated_logins--;
+	if (next == SERVER_LEAVING)
+		pool->dedicated--;
+}
+
 void server_enter(struct server *server, enum server_state state)
 {
 	struct pool *pool = server->pool;
@@ -63,6 +77,7 @@ void server_enter(struct server *server, enum server_state state)
 		log_line(LEVEL_NOISE, server_prefix(server), "state %s -> %s",
 		         states[server->state].name, states[state].name);
 	list_remove(&pool->servers[server->state], &server->node);
+	count_dedicated(server, state);
 	server->state = state;
 	list_append(&pool->servers[state], &server->node);
 	if (state == SERVER_LEAVING) {
@@ -92,31 +107,27 @@ const char *server_prefix(const struct server *server)
 
 /* ---- opening ---- */
 
-/*
- * The next of the entry's hosts (another one each time, or after a failure only); NULL without
- * memory.
- */
-static char *choose_host(struct pool *pool)
+/* The next of the entry's hosts: another one each time, or after a failure only. */
+static const struct database_host *choose_host(struct pool *pool)
 {
 	const struct database_settings *entry = pool->database->entry;
-	const struct settings          *settings = pool->database->settings;
-	struct slice rest = slice_of(entry->host ? entry->host : settings->unix_socket_dir);
-	struct slice all = rest, host = rest;
-	unsigned     count = 0, chosen;
+	const struct database_host     *chosen = &entry->hosts[pool->next_host % entry->host_count];
 
-	while (slice_next_field(&rest, ',', &host))
-		count++;
-	if (count > 1) {
-		chosen = pool->next_host % count;
-		rest = all;
-		do {
-			if (!slice_next_field(&rest, ',', &host))
-				break;
-		} while (chosen--);
-		if (entry->load_balance_hosts == LOAD_BALANCE_ROUND_ROBIN)
-			pool->next_host++;
-	}
-	return mem_copy_text(host.data, host.len);
+	if (entry->load_balance_hosts == LOAD_BALANCE_ROUND_ROBIN)
+		pool->next_host++;
+	return chosen;
+}
+
+/* Where server leads to. BROKEN without memory. */
+static enum result aim(struct server *server)
+{
+	const struct pool          *pool = server->pool;
+	const struct database_host *chosen = choose_host(server->pool);
+	const char *host = chosen->host ? chosen->host : pool->database->settings->unix_socket_dir;
+
+	server->port = chosen->port;
+	server->host = mem_copy_text(host, strlen(host));
+	return server->host ? OK : BROKEN;
 }
 
 static void on_dialled(void *ctx, int fd, enum ending why, const char *detail)
@@ -134,8 +145,7 @@ static void on_dialled(void *ctx, int fd, enum ending why, const char *detail)
 	if (detail && *detail)
 		log_line(LEVEL_WARNING, server_prefix(server), "%s: %s", ending_row(why)->text,
 		         detail);
-	server_close(server, why, NULL);
-	pool_login_failed(pool, why, SLICE_NONE);
+	server_refused(server, why, NULL, SLICE_NONE);
 }
 
 static enum result start_dial(struct server *server)
@@ -175,12 +185,10 @@ struct server *server_open(struct pool *pool)
 
 	if (!server)
 		return NULL;
-	server->host = choose_host(pool);
-	if (!server->host || backend_init(&server->backend, pools->varsets,
-	                                  prepared_max(pools->settings)) != OK)
-		goto fail;
 	server->pool = pool;
-	server->port = pool->database->entry->port;
+	if (aim(server) != OK || backend_init(&server->backend, pools->varsets,
+	                                      prepared_max(pools->settings)) != OK)
+		goto fail;
 	server->state = SERVER_CONNECTING;
 	server->born = loop_now(pools->loop);
 	server->jitter.us = (int64_t)random_below((uint64_t)pool->limits.lifetime.us / 20 + 1);
@@ -224,7 +232,6 @@ static void on_room(void *ctx)
 static void on_end(void *ctx, int error)
 {
 	struct server *server = ctx;
-	struct pool   *pool = server->pool;
 	bool           in_login = server->state == SERVER_LOGIN;
 	enum ending    why = error == ENOMEM ? END_NO_MEMORY : END_SERVER_CRASHED;
 
@@ -232,9 +239,10 @@ static void on_end(void *ctx, int error)
 		log_line(LEVEL_DEBUG, server_prefix(server), "%s", strerror(error));
 	if (in_login && error != ENOMEM)
 		why = secure_judge_end(server, server->stream, error);
-	server_close(server, why, NULL);
 	if (in_login)
-		pool_login_failed(pool, why, SLICE_NONE);
+		server_refused(server, why, NULL, SLICE_NONE);
+	else
+		server_close(server, why, NULL);
 }
 
 static void on_secured(void *ctx)
@@ -265,12 +273,10 @@ static void log_connection(const struct server *server)
 void server_connected(struct server *server, int fd)
 {
 	struct pools *pools = server->pool->pools;
-	struct pool  *pool = server->pool;
 
 	server->stream = stream_new(pools->loop, fd, &pools->limits, &stream_events, server);
 	if (!server->stream) {
-		server_close(server, END_NO_MEMORY, NULL);
-		pool_login_failed(pool, END_NO_MEMORY, SLICE_NONE);
+		server_refused(server, END_NO_MEMORY, NULL, SLICE_NONE);
 		return;
 	}
 	server_enter(server, SERVER_LOGIN);
@@ -323,6 +329,9 @@ void server_close(struct server *server, enum ending why, const char *text)
 	timer_disarm(&server->timer);
 	server_login_free(server);
 	server_count_parses(server);
+	if (server->claim)
+		server->claim->own = NULL;
+	server->claim = NULL;
 	server->lost = why;
 	server_enter(server, SERVER_LEAVING);
 	canceler_end_all(server);
@@ -331,10 +340,22 @@ void server_close(struct server *server, enum ending why, const char *text)
 	else
 		server_let_go(server);
 	pool_serve_blocked(pool->pools);
-	if (pool->waiters.len || pool->logins.len)
+	if (pool->waiters.len || pool->logins.len || pool->claims.len)
 		pool_serve_soon(pool);
 	if (pool->pools->on_change)
 		loop_at_end(pool->pools->loop, &pool->pools->changed);
+}
+
+void server_refused(struct server *server, enum ending why, const char *text, struct slice error)
+{
+	struct pool   *pool = server->pool;
+	struct waiter *claim = server->claim;
+
+	server_close(server, why, text);
+	if (claim)
+		dedicated_refuse(claim, why, error);
+	else if (!server->dedicated)
+		pool_login_failed(pool, why, error);
 }
 
 static void reap(struct loop_task *task)
@@ -373,6 +394,7 @@ void server_free(struct server *server)
 	list_remove(&server->pool->servers[server->state], &server->node);
 	timer_release(&server->timer);
 	backend_release(&server->backend);
+	varset_unref(server->welcome);
 	mem_free_secret(server->key, server->key_len);
 	mem_free(server->host);
 	mem_free(server);
@@ -392,6 +414,7 @@ void server_lend(struct server *server, const struct borrower *borrower)
 
 	server_enter(server, SERVER_LENT);
 	server->borrower = *borrower;
+	server->claim = NULL;
 	server->lend_number++;
 	server->dirty = true;
 	server->requested = loop_now(pool->pools->loop);
@@ -411,6 +434,11 @@ void server_take(struct server *server)
 struct backend *server_backend(struct server *server)
 {
 	return &server->backend;
+}
+
+const struct varset *server_welcome(const struct server *server)
+{
+	return server->welcome;
 }
 
 enum result server_write(struct server *server, struct slice bytes)
@@ -465,6 +493,7 @@ void server_facts(const struct server *server, struct server_facts *facts)
 		.prepared = server->backend.prepared ?
 		                    prepared_set_count(server->backend.prepared) : 0,
 		.close_needed = server->close_needed,
+		.replication = server->replication,
 		.application_name =
 			varset_value(server->backend.has, SLICE_LITERAL("application_name")),
 		.host = server->host,

@@ -33,6 +33,7 @@ struct pump {
 	struct conversation *run_to;
 	uint32_t             body_left; /* of a flowing message: body bytes still to come */
 	struct conversation *body_to;   /* who gets them; NULL: dropped */
+	size_t rows; /* bytes since the last message that was not part of a result's rows */
 	bool                 active;    /* the input callback is on the stack */
 	bool                 swallowed; /* of these bytes something was for nobody */
 };
@@ -45,7 +46,11 @@ struct server {
 	uint64_t            id;
 	struct dial        *dial;   /* while CONNECTING */
 	struct stream      *stream; /* NULL while CONNECTING, and after closing */
-	struct server_login *login; /* while LOGIN */
+	struct server_login *login; /* while LOGIN; NULL there: a claim waits to be told of it */
+	struct waiter      *claim;  /* for whom it logs in; NULL: for all, or it is lent by now */
+	bool                dedicated; /* belongs to one client: never lent again */
+	enum replication    replication;
+	const struct varset *welcome;  /* of a dedicated one: what it told at its login */
 	char               *host;   /* as dialled, owned */
 	int                 port;
 
@@ -86,6 +91,11 @@ struct server {
 
 /* Dials. NULL without memory; the pool's failure is noted by the caller. */
 struct server *server_open(struct pool *pool) MUST_USE;
+/*
+ * Its login failed: closes it, and has those told who wait for it. text: as server_close; error:
+ * the server's ErrorResponse body or SLICE_NONE.
+ */
+void server_refused(struct server *server, enum ending why, const char *text, struct slice error);
 void           server_enter(struct server *server, enum server_state state);
 /*
  * Closes at once; a borrower hears of it at the end of the turn. text: for the log, NULL = the

@@ -45,10 +45,7 @@ struct server_login {
 
 static void fail(struct server *server, enum ending why)
 {
-	struct pool *pool = server->pool;
-
-	server_close(server, why, NULL);
-	pool_login_failed(pool, why, SLICE_NONE);
+	server_refused(server, why, NULL, SLICE_NONE);
 }
 
 static void send_out(struct server *server, struct buffer *out)
@@ -86,6 +83,9 @@ static void send_startup(struct server *server)
 	write_pair(&out, "datestyle", entry->datestyle);
 	write_pair(&out, "timezone", entry->timezone);
 	write_pair(&out, "application_name", entry->application_name);
+	/* The same name once more: PostgreSQL takes the last (its ProcessStartupPacket). */
+	if (server->claim)
+		buffer_append_slice(&out, buffer_slice(server->claim->startup));
 	startup_write_end(&out, mark);
 	send_out(server, &out);
 }
@@ -378,17 +378,19 @@ static void on_authentication(struct server *server, struct slice body)
 
 static void on_error(struct server *server, struct slice body)
 {
-	struct pool       *pool = server->pool;
 	char               text[256];
 	struct notice_view view;
 
 	server_error_text(body, text, sizeof(text));
-	log_line(LEVEL_WARNING, server_prefix(server), "server login failed: %s", text);
+	if (server->dedicated)
+		log_line(LEVEL_ERROR, server_prefix(server), "login failed: %s", text);
+	else
+		log_line(LEVEL_WARNING, server_prefix(server), "server login failed: %s", text);
 	if (notice_read(body, &view) != OK)
 		view.message = SLICE_LITERAL("login failed");
 	snprintf(text, sizeof(text), "%.*s", (int)view.message.len, view.message.data);
-	server_close(server, END_SERVER_LOGIN_FAILED, text);
-	pool_login_failed(pool, END_SERVER_LOGIN_FAILED, body);
+	server_refused(server, END_SERVER_LOGIN_FAILED, server->dedicated ? "login failed" : text,
+	               body);
 }
 
 enum result server_login_note(struct server *server, struct slice body)
@@ -441,7 +443,7 @@ static void on_ready(struct server *server)
 		fail(server, END_SERVER_PROTOCOL);
 		return;
 	}
-	if (!query || !*query) {
+	if (!query || !*query || server->dedicated) {
 		server_login_done(server);
 		return;
 	}
@@ -463,6 +465,12 @@ void server_login_done(struct server *server)
 	server->work = WORK_NONE;
 	timer_disarm(&server->timer);
 	server->connected = loop_now(pool->pools->loop);
+	if (server->dedicated) {
+		server->welcome = varset_ref(server->login->reported);
+		server_login_free(server);
+		dedicated_is_ready(server);
+		return;
+	}
 	pool_login_succeeded(pool, server->login->reported);
 	server_login_free(server);
 	server_release(server);
@@ -488,6 +496,8 @@ void server_login_input(struct server *server)
 	struct slice        input;
 	size_t              need;
 
+	if (!server->login)
+		return;
 	if (server->login->asks_tls) {
 		on_ssl_answer(server);
 		return;
@@ -507,6 +517,8 @@ void server_login_input(struct server *server)
 		if (server->state == SERVER_LEAVING)
 			return;
 		stream_consume(server->stream, message.body.len + MESSAGE_HEADER_LEN);
+		if (!server->login && server->state == SERVER_LOGIN)
+			return;
 	}
 	server_pump(server);
 }

@@ -21,6 +21,8 @@
 
 /* Messages that must be whole are collected up to this size; over it they flow, unread. */
 #define COLLECT_MAX 65536
+/* So many bytes of rows make a large result: what stream_gather may add to it is little. */
+#define GATHER_AFTER ((size_t)4 * 1024 * 1024)
 
 enum pump_step {
 	PUMP_ON,   /* go on with the next message */
@@ -112,6 +114,7 @@ static enum pump_step take_body(struct hand *hand)
 	size_t       n = pump->body_left < here ? pump->body_left : here;
 
 	pump->body_left -= (uint32_t)n;
+	pump->rows += n;
 	take_bytes(hand, pump->body_to, n);
 	return is_interrupted(hand) ? PUMP_MOVE : PUMP_ON;
 }
@@ -240,9 +243,11 @@ static enum pump_step next_message(struct hand *hand)
 	/* A row that is not all here. */
 	if ((message.type == 'D' || message.type == 'd') &&
 	    backend_rows_flow(&server->backend, &creditor)) {
+		pump->rows += message.body.len;
 		take_message(hand, &message, creditor);
 		return is_interrupted(hand) ? PUMP_MOVE : PUMP_ON;
 	}
+	pump->rows = 0;
 	reply = backend_reply(&server->backend, &message);
 	if (reply.action == REPLY_BROKEN)
 		return break_off(hand, END_SERVER_PROTOCOL);
@@ -262,6 +267,7 @@ static enum pump_step pump_step(struct hand *hand)
 	    backend_rows_flow(&hand->server->backend, &creditor)) {
 		n = frame_skip_run(rest, "Dd");
 		if (n) {
+			pump->rows += n;
 			take_bytes(hand, creditor, n);
 			return is_interrupted(hand) ? PUMP_MOVE : PUMP_ON;
 		}
@@ -279,6 +285,24 @@ static void tell_swallowed(struct hand *hand)
 		server->borrower.events->on_swallowed(server->borrower.ctx);
 }
 
+/*
+ * While a large result flows its bytes are gathered. The stream stops that when they come slowly;
+ * then they have to prove again that they are many.
+ */
+static void gather(struct server *server)
+{
+	struct pump *pump = &server->pump;
+
+	if (!server->stream)
+		return;
+	if (pump->rows == 0) {
+		stream_gather(server->stream, false);
+	} else if (pump->rows >= GATHER_AFTER) {
+		stream_gather(server->stream, true);
+		pump->rows = 1;
+	}
+}
+
 /* All that can be done with the bytes at hand for who has the server now. */
 static enum pump_step pump_input(struct server *server)
 {
@@ -293,6 +317,7 @@ static enum pump_step pump_input(struct server *server)
 	settle_bytes(&hand);
 	tell_swallowed(&hand);
 	server->pump.active = false;
+	gather(server);
 	if (step == PUMP_ON)
 		step = PUMP_WAIT;
 	return is_interrupted(&hand) ? PUMP_MOVE : step;

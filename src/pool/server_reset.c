@@ -242,12 +242,10 @@ void server_work_on(struct server *server)
 void server_on_due(void *ctx)
 {
 	struct server *server = ctx;
-	struct pool   *pool = server->pool;
 
 	switch (server->state == SERVER_LOGIN ? WORK_CONNECT_QUERY : server->work) {
 	case WORK_CONNECT_QUERY:
-		server_close(server, END_CONNECT_TIMEOUT, NULL);
-		pool_login_failed(pool, END_CONNECT_TIMEOUT, SLICE_NONE);
+		server_refused(server, END_CONNECT_TIMEOUT, NULL, SLICE_NONE);
 		return;
 	case WORK_CLEAN: clean_on_due(server); return;
 	case WORK_RESET: server_close(server, END_SERVER_RESET, NULL); return;
@@ -335,7 +333,9 @@ void pool_give_back_after(struct server *server, const struct farewell *farewell
 	server_take(server);
 	canceler_expire(server);
 	server->finishing = farewell->orderly;
-	if (fill_message(server, farewell))
+	if (server->dedicated && !farewell->message_left)
+		server_close(server, END_REPLICATION_LEFT, NULL);
+	else if (!server->dedicated && fill_message(server, farewell))
 		server_release(server);
 	else
 		server_close(server, END_CLIENT_GONE_PARTIAL, NULL);

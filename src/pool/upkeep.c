@@ -47,16 +47,21 @@ static void retire(struct pool *pool, enum server_state state, struct moment now
 
 /*
  * In session mode a client keeps its server until it leaves. server_fast_close takes servers that
- * are to be replaced away as soon as no transaction is open, and the client with them.
+ * are to be replaced away as soon as no transaction is open, and the client with them. A
+ * replication client never leaves of itself: its server is taken away at once.
  */
 static void close_fast(struct pool *pool)
 {
-	if (!pool->pools->settings->server_fast_close || pool->limits.mode != POOL_MODE_SESSION)
+	bool fast = pool->pools->settings->server_fast_close &&
+	            pool->limits.mode == POOL_MODE_SESSION;
+
+	if (!fast && !pool->dedicated)
 		return;
 	LIST_EACH(&pool->servers[SERVER_LENT], node) {
 		struct server *server = CONTAINER_OF(node, struct server, node);
 
-		if (server->close_needed && backend_is_clean(&server->backend))
+		if (server->close_needed &&
+		    (server->dedicated || (fast && backend_is_clean(&server->backend))))
 			server_close(server, END_DATABASE_CHANGED, NULL);
 	}
 }
@@ -99,7 +104,7 @@ static bool is_empty(const struct pool *pool)
 {
 	return !pool->attached && !pool->open && !pool->servers[SERVER_LEAVING].len &&
 	       !pool->waiters.len && !pool->logins.len && !pool->refusals.len &&
-	       !pool->evictions;
+	       !pool->claims.len && !pool->evictions;
 }
 
 /* Whether something has been so for as long as timeout; *since remembers. 0 = off. */

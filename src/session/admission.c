@@ -137,20 +137,9 @@ static void describe(const struct session *session, struct hba_login *login)
 		.database = slice_of(session->dbname),
 		.user = slice_of(session->user),
 		.tls = stream_tls_info(session->stream)[0] != '\0',
+		.replication = session->replication == REPLICATION_PHYSICAL,
 	};
-	if (address_is_unix(peer))
-		return;
-	if (peer->any.sa_family == AF_INET) {
-		login->address = (const uint8_t *)&peer->v4.sin_addr;
-		login->address_len = 4;
-		return;
-	}
-	login->address = (const uint8_t *)&peer->v6.sin6_addr;
-	login->address_len = 16;
-	if (IN6_IS_ADDR_V4MAPPED(&peer->v6.sin6_addr)) {
-		login->address += 12;
-		login->address_len = 4;
-	}
+	login->address_len = address_bytes(peer, &login->address);
 }
 
 static bool names_fit(const struct session *session, struct slice map, struct slice name)
@@ -168,8 +157,7 @@ static enum ending check_peer(const struct session *session, struct slice map)
 	struct passwd  entry, *found = NULL;
 	struct peer    peer;
 
-	if (!address_is_unix(stream_peer(session->stream)) ||
-	    address_peer(stream_fd(session->stream), &peer) != OK ||
+	if (!session->is_unix || address_peer(stream_fd(session->stream), &peer) != OK ||
 	    getpwuid_r(peer.uid, &entry, room, sizeof(room), &found) != 0 || found == NULL)
 		return END_PEER_FAILED;
 	return names_fit(session, map, slice_of(found->pw_name)) ? END_NONE : END_PEER_FAILED;

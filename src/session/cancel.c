@@ -20,20 +20,22 @@ struct cancel {
 
 static struct slice key_of(const struct session *session)
 {
-	return (struct slice){ (const char *)session->key, sizeof(session->key) };
+	return (struct slice){ (const char *)session->key, session->key_len };
 }
 
-enum result cancel_give_key(struct session *session)
+enum result cancel_give_key(struct session *session, size_t len)
 {
+	struct roster *roster = session->roster;
+
+	session->key_len = (uint8_t)len;
 	do {
-		random_bytes(session->key, sizeof(session->key));
-		/* A pid is a positive number to all clients. */
-		session->key[0] &= 0x7f;
-	} while (map_get(&session->roster->keys, key_of(session)) != NULL);
-	if (map_put(&session->roster->keys, key_of(session), session) != OK)
-		return BROKEN;
-	session->has_key = true;
-	return OK;
+		random_bytes(session->key, len);
+		cancel_key_shape(session->key, (unsigned)roster->settings->peer_id);
+	} while (map_get(&roster->keys, key_of(session)) != NULL);
+	if (map_put(&roster->keys, key_of(session), session) == OK)
+		return OK;
+	session->key_len = 0;
+	return BROKEN;
 }
 
 static void finish(struct session *requester, enum ending why)
@@ -115,9 +117,9 @@ void cancel_begin(struct session *requester, struct slice key)
 
 void cancel_forget(struct session *session)
 {
-	if (session->has_key)
+	if (session->key_len > 0)
 		map_remove(&session->roster->keys, key_of(session));
-	session->has_key = false;
+	session->key_len = 0;
 	LIST_EACH(&session->cancels, node)
 		let_go(CONTAINER_OF(node, struct cancel, node));
 	/* The cancel goes on: PostgreSQL, too, delivers what it has read. */

@@ -213,8 +213,10 @@ static enum ending check_limits(struct session *session)
 	const struct settings *settings = roster->settings;
 
 	session->service = find_service(roster, session->dbname);
-	if (session->service != NULL)
+	if (session->service != NULL) {
+		session->replication = REPLICATION_NONE;
 		return enter_service(session);
+	}
 	if (roster->sessions.len - roster->served > (unsigned)settings->max_client_conn)
 		return END_MAX_CLIENT_CONN;
 	session->database = pools_database(roster->pools, slice_of(session->dbname));
@@ -249,7 +251,13 @@ static void write_negotiation(struct session *session)
 
 static void on_startup_message(struct session *session, const struct startup_frame *frame)
 {
+	static const char *const replications[] = {
+		[REPLICATION_NONE] = "no",
+		[REPLICATION_PHYSICAL] = "yes",
+		[REPLICATION_LOGICAL] = "database",
+	};
 	const char *detail = NULL, *tls;
+	char        proxy[80];
 	enum ending ending = END_SSL_REQUIRED;
 
 	if (!secure_is_missing(session))
@@ -266,9 +274,9 @@ static void on_startup_message(struct session *session, const struct startup_fra
 	tls = stream_tls_info(session->stream);
 	if (session->roster->settings->log_connections)
 		log_line(LEVEL_LOG, session_prefix(session),
-		         "login attempt: db=%s user=%s tls=%s replication=no", session->dbname,
-		         session->user,
-		         tls[0] ? tls : "no");
+		         "login attempt: db=%s user=%s tls=%s replication=%s%s", session->dbname,
+		         session->user, tls[0] ? tls : "no", replications[session->replication],
+		         proxied_print(session, proxy, sizeof(proxy)));
 	if (session->login->negotiate)
 		write_negotiation(session);
 	if (session_is_leaving(session))
@@ -282,25 +290,26 @@ static void on_startup_message(struct session *session, const struct startup_fra
 
 static void on_cancel_request(struct session *session, const struct startup_frame *frame)
 {
-	uint32_t     pid;
-	struct slice secret;
-	char         key[8];
+	struct slice key;
+	char         copy[CANCEL_KEY_MAX];
 
-	if (startup_read_cancel(frame->body, &pid, &secret) != OK || secret.len != 4) {
+	if (cancel_key_read(frame->body, &key) != OK) {
 		session->told = true;
 		session_end(session, END_CANCEL_UNKNOWN, NULL);
 		return;
 	}
-	/* The key as it was given out: both words together, as they stand in the packet. */
-	memcpy(key, frame->body.data, sizeof(key));
+	memcpy(copy, key.data, key.len);
 	stream_consume(session->stream, frame->len);
-	cancel_begin(session, (struct slice){ key, sizeof(key) });
+	cancel_begin(session, (struct slice){ copy, key.len });
+	explicit_bzero(copy, sizeof(copy));
 }
 
 static void greet(struct session *session)
 {
 	struct startup_frame frame;
 
+	if (session->login->awaits_proxy && !proxied_read(session))
+		return;
 	switch (frame_startup(stream_input(session->stream), &frame)) {
 	case OK: break;
 	case AGAIN: return;

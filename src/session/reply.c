@@ -48,7 +48,8 @@ static void on_ready(void *ctx, char status)
 			counters->transaction_us +=
 				(uint64_t)moment_between(session->transaction_began, now).us;
 		session->in_transaction = false;
-	} else if (pool_mode(session->pool) == POOL_MODE_STATEMENT) {
+	} else if (pool_mode(session->pool) == POOL_MODE_STATEMENT &&
+	           session->replication == REPLICATION_NONE) {
 		session_end(session, END_STATEMENT_MODE, NULL);
 		return;
 	}
@@ -60,7 +61,8 @@ static void on_ready(void *ctx, char status)
 void reply_turn_over(struct session *session)
 {
 	if (session_is_leaving(session) || pool_mode(session->pool) == POOL_MODE_SESSION ||
-	    session->request_left > 0 || conversation_is_pinned(session->conversation))
+	    session->replication != REPLICATION_NONE || session->request_left > 0 ||
+	    conversation_is_pinned(session->conversation))
 		return;
 	session_give_back(session);
 	session_enter(session, SESSION_IDLE);

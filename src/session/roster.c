@@ -177,8 +177,8 @@ void roster_accept(struct roster *roster, int fd, const struct address *peer)
 		return;
 	}
 	session->roster = roster;
-	session->is_unix = address_is_unix(peer);
 	session->login = login;
+	proxied_expect(session, peer);
 	session->id = pools_next_id(roster->pools);
 	session->connected = loop_now(roster->loop);
 	session->pump.run = run_pump;

@@ -21,6 +21,8 @@
 
 /* So long one who hung up after Terminate may wait until what it asked before is sent. */
 #define HUNG_UP_SECONDS 60
+/* A proxy speaks at once; this is for its first packet to get lost twice. */
+#define PROXY_SECONDS 10
 
 #define TO(state) (1u << SESSION_##state)
 
@@ -97,6 +99,7 @@ void session_facts(const struct session *session, struct session_facts *facts)
 		.server = session->server,
 		.connected = session->connected,
 		.requested = session->query_began,
+		.replication = session->replication,
 	};
 	if (session->state == SESSION_WAITING || list_has(&session->waiter.node))
 		facts->waiting_since = session->waiter.since;
@@ -196,13 +199,21 @@ static void reap(struct loop_task *task)
 	mem_free(session);
 }
 
+/* Not a byte, or a proxy said no more than that it is there. */
+static bool said_nothing(const struct session *session)
+{
+	uint64_t header = session->login != NULL ? session->login->proxy_len : 0;
+
+	return stream_bytes_in(session->stream) == header;
+}
+
 static void log_closing(struct session *session, enum ending why, const char *instead)
 {
 	struct span age = moment_between(session->connected, loop_now(session->roster->loop));
 
 	/* One that came and left without a byte is a health check, not news. */
 	if (!session->roster->settings->log_disconnections || session->cancel != NULL ||
-	    (why == END_CLIENT_EOF && stream_bytes_in(session->stream) == 0))
+	    (why == END_CLIENT_EOF && said_nothing(session)))
 		return;
 	log_line(LEVEL_LOG, session_prefix(session), "closing because: %s (age=%llds)",
 	         instead ? instead : ending_row(why)->text, (long long)(age.us / 1000000));
@@ -252,10 +263,12 @@ void session_find_timeouts(struct session *session)
 
 	if (session->user != NULL)
 		user = settings_user(settings, slice_of(session->user));
-	session->watched = effective_query_timeout(settings, user).us > 0 ||
-	                   effective_idle_transaction_timeout(settings, user).us > 0 ||
-	                   effective_transaction_timeout(settings, user).us > 0 ||
-	                   effective_client_idle_timeout(settings, user).us > 0;
+	/* A stream of changes is one query, meant to go on for ever. */
+	session->watched = session->replication == REPLICATION_NONE &&
+	                   (effective_query_timeout(settings, user).us > 0 ||
+	                    effective_idle_transaction_timeout(settings, user).us > 0 ||
+	                    effective_transaction_timeout(settings, user).us > 0 ||
+	                    effective_client_idle_timeout(settings, user).us > 0);
 }
 
 struct due {
@@ -302,6 +315,9 @@ static struct due next_due(const struct session *session)
 	switch (session->state) {
 	case SESSION_GREETING:
 	case SESSION_PROVING:
+		if (session->login != NULL && session->login->awaits_proxy)
+			sooner(&due, session->connected, span_seconds(PROXY_SECONDS),
+			       END_PROXY_TIMEOUT);
 		sooner(&due, session->connected, settings->client_login_timeout,
 		       list_has(&session->waiter.node) ? END_LOGIN_TIMEOUT_SERVER
 		                                       : END_LOGIN_TIMEOUT);

@@ -13,6 +13,7 @@
 #include "session/roster.h"
 #include "session/session.h"
 #include "track/conversation.h"
+#include "wire/cancel_key.h"
 #include "wire/frame.h"
 
 /* What the modules of the session layer share: the two structs, and who calls whom. */
@@ -48,7 +49,8 @@ struct login {
 	struct challenge *challenge;
 	struct buffer     options; /* PAM: the service; LDAP: the options; NUL-terminated */
 	struct outside   *outside; /* the password is being judged by somebody else */
-	struct buffer     params;  /* settings the client asked for: name NUL value NUL ... */
+	struct buffer     params;  /* settings the client asked for: name NUL value NUL ...; of a
+	                              replication client all that is for its server */
 	struct buffer     unknown; /* _pq_ options: name NUL ... */
 	unsigned          unknown_count;
 	bool negotiate;            /* it asked for a newer protocol or unknown options */
@@ -56,6 +58,9 @@ struct login {
 	bool own_user;
 	int  asked;                /* the enum auth_request that the next 'p' message answers */
 	bool asked_ssl, asked_gss;
+	bool awaits_proxy;         /* a proxy's header comes first */
+	size_t proxy_len;          /* what that took; 0: none */
+	struct address proxy;      /* whom it came from; len 0: through no proxy */
 };
 
 struct session {
@@ -79,10 +84,11 @@ struct session {
 	struct loop_task     reap;
 	struct list          cancels;      /* struct cancel aimed at this session */
 	struct cancel       *cancel;       /* what this connection came for, if a CancelRequest */
-	uint8_t              key[8];       /* pid and secret of its cancel key */
-	bool                 has_key;
+	uint8_t              key[CANCEL_KEY_LONG]; /* its cancel key */
+	uint8_t              key_len;      /* 0: it has none */
 	bool                 told_of_wait; /* query_wait_notify, of the wait under way */
-	bool                 is_unix;      /* connected over a Unix socket */
+	bool                 is_unix;      /* connected over a Unix socket, through no proxy */
+	enum replication     replication;  /* its server is a walsender, its own until the end */
 	bool                 told;         /* the client got its last error already */
 
 	/* the message under way from the client */
@@ -211,6 +217,14 @@ bool secure_is_missing(const struct session *session);
 /* The stream ended: if that was because of TLS, the log is told. */
 void secure_log_failure(const struct session *session);
 
+/* proxied.c */
+/* A connection was just accepted: does a proxy have to say first whose it is? */
+void proxied_expect(struct session *session, const struct address *peer);
+/* Reads the header; ends the session if it is none. True when it is done. */
+bool proxied_read(struct session *session);
+/* " proxy=10.0.0.9:4711" for the log, "" without; cap >= 80. */
+const char *proxied_print(const struct session *session, char *text, size_t cap);
+
 /* startup.c */
 /*
  * Reads the StartupMessage into session->user, dbname and login. END_NONE or why not; *detail
@@ -221,7 +235,13 @@ enum ending startup_read(struct session *session, const struct startup_frame *fr
 
 /* welcome.c: the client proved who it is: what it is told, and the wait for the first server. */
 void welcome_begin(struct session *session);
+/* Has everything sent that a login ends with, parameters being the ParameterStatus messages. */
+void welcome_send(struct session *session, struct slice parameters);
 void welcome_memo_clear(struct welcome_memo *memo);
+
+/* replication.c: clients whose server is a walsender, started for them alone. */
+/* The client proved who it is, its pool is known: starts its server, welcomes it then. */
+void replication_begin(struct session *session);
 
 /* request.c: client to server. */
 extern const struct stream_events request_events;
@@ -246,8 +266,8 @@ extern const struct stream_events visit_events;
 /* cancel.c */
 /* A CancelRequest came on this connection. */
 void cancel_begin(struct session *requester, struct slice key);
-/* Gives session a cancel key of its own. BROKEN without memory. */
-enum result cancel_give_key(struct session *session) MUST_USE;
+/* Gives session a cancel key of its own, CANCEL_KEY_SHORT or _LONG. BROKEN without memory. */
+enum result cancel_give_key(struct session *session, size_t len) MUST_USE;
 /* The session ends: its key is void, cancels aimed at it or asked by it let go of it. */
 void cancel_forget(struct session *session);
 

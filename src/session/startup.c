@@ -80,18 +80,6 @@ static enum ending read_options(struct session *session, struct slice options)
 	return ending;
 }
 
-/* As PostgreSQL reads a boolean (parse_bool). */
-static bool is_false(struct slice value)
-{
-	static const char *const words[] = { "0", "f", "fa", "fal", "fals", "false",
-		                             "n", "no", "of", "off" };
-
-	for (size_t i = 0; i < COUNT_OF(words); i++)
-		if (slice_equal_nocase(value, slice_of(words[i])))
-			return true;
-	return false;
-}
-
 struct names_found {
 	struct slice user, database;
 };
@@ -102,7 +90,7 @@ static bool is_ignored(const struct session *session, struct slice name)
 }
 
 static enum ending read_pair(struct session *session, struct slice name, struct slice value,
-                             struct names_found *found, const char **detail)
+                             struct names_found *found)
 {
 	struct login *login = session->login;
 
@@ -116,14 +104,9 @@ static enum ending read_pair(struct session *session, struct slice name, struct 
 		buffer_append(&login->unknown, "", 1);
 		login->unknown_count++;
 	} else if (slice_equal(name, SLICE_LITERAL("replication"))) {
-		if (is_false(value))
-			return END_NONE;
-		*detail = format_detail(session->roster, "unsupported startup parameter", name);
-		return END_STARTUP_PARAMETER;
-	} else if (is_ignored(session, name)) {
 		return END_NONE;
-	} else if (slice_equal(name, SLICE_LITERAL("options"))) {
-		return read_options(session, value);
+	} else if (is_ignored(session, name) || slice_equal(name, SLICE_LITERAL("options"))) {
+		return END_NONE;
 	} else {
 		add_setting(session, name, value);
 	}
@@ -145,6 +128,37 @@ static struct slice asked_value(const struct login *login, struct slice name)
 		at += key.len + value.len + 2;
 	}
 	return found;
+}
+
+/*
+ * What says how the rest is meant: is it a replication client, and the settings in options, which
+ * the others overrule wherever they stand (process_startup_options). A walsender is started with
+ * its options as they are, nothing is set later.
+ */
+static enum ending read_manner(struct session *session, struct slice body, const char **detail)
+{
+	struct startup_pairs pairs;
+	struct slice         name, value, replication = SLICE_NONE, options = SLICE_NONE;
+
+	startup_pairs_init(&pairs, body);
+	while (startup_pairs_next(&pairs, &name, &value) == OK) {
+		if (slice_equal(name, SLICE_LITERAL("replication")))
+			replication = value;
+		else if (slice_equal(name, SLICE_LITERAL("options")) && !is_ignored(session, name))
+			options = value;
+	}
+	if (replication.data != NULL &&
+	    startup_read_replication(replication, &session->replication) != OK) {
+		*detail = format_detail(session->roster,
+		                        "invalid value for parameter \"replication\"", replication);
+		return END_STARTUP_PARAMETER;
+	}
+	if (session->replication == REPLICATION_NONE)
+		return read_options(session, options);
+	append_pair(&session->login->params, SLICE_LITERAL("replication"), replication);
+	if (options.len > 0)
+		append_pair(&session->login->params, SLICE_LITERAL("options"), options);
+	return END_NONE;
 }
 
 /* "10.0.0.1:4711", or of a Unix socket, whose peer has no address, "unix(PID@HOST):PORT". */
@@ -222,9 +236,12 @@ enum ending startup_read(struct session *session, const struct startup_frame *fr
 	enum result          result;
 
 	session->login->negotiate = frame->version != PROTOCOL_3_0;
+	ending = read_manner(session, frame->body, detail);
+	if (ending != END_NONE)
+		return ending;
 	startup_pairs_init(&pairs, frame->body);
 	while ((result = startup_pairs_next(&pairs, &name, &value)) == OK) {
-		ending = read_pair(session, name, value, &found, detail);
+		ending = read_pair(session, name, value, &found);
 		if (ending != END_NONE)
 			return ending;
 	}

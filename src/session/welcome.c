@@ -116,7 +116,6 @@ static enum result make_conversation(struct session *session)
 	struct conversation_options options = {
 		.tracks_statements = mode != POOL_MODE_SESSION &&
 		                     settings->max_prepared_statements > 0,
-		.statement_mode = mode == POOL_MODE_STATEMENT,
 		.store = session->roster->statements,
 		.owner = session,
 	};
@@ -128,13 +127,11 @@ static enum result make_conversation(struct session *session)
 	return session->conversation ? OK : BROKEN;
 }
 
-/* The key goes out as it is kept: eight bytes, pid first. */
 static void write_key(struct session *session, struct buffer *out)
 {
-	uint32_t pid = (uint32_t)session->key[0] << 24 | (uint32_t)session->key[1] << 16 |
-	               (uint32_t)session->key[2] << 8 | session->key[3];
+	struct slice key = { (const char *)session->key, session->key_len };
 
-	result_write_key(out, pid, (struct slice){ (const char *)session->key + 4, 4 });
+	result_write_key(out, cancel_key_pid(key), cancel_key_secret(key));
 }
 
 static void write_notice(struct session *session, struct buffer *out)
@@ -148,18 +145,14 @@ static void write_notice(struct session *session, struct buffer *out)
 		                                    .message = slice_of(text) });
 }
 
-static void send_welcome(struct session *session)
+void welcome_send(struct session *session, struct slice parameters)
 {
 	struct buffer out = BUFFER_EMPTY;
-	bool          served = session->service != NULL;
 
 	sasl_write_request(&out, AUTH_REQUEST_OK, SLICE_NONE);
-	if (served)
-		session->service->write_welcome(session->service->ctx, &out);
-	else
-		buffer_append_slice(&out, buffer_slice(&session->roster->memo.messages));
+	buffer_append_slice(&out, parameters);
 	write_key(session, &out);
-	if (!served)
+	if (session->service == NULL)
 		write_notice(session, &out);
 	result_write_ready(&out, 'I');
 	if (out.failed)
@@ -176,13 +169,19 @@ static void enter_service(struct session *session)
 		.own_user = session->login->own_user,
 		.authenticated = true,
 	};
+	struct buffer parameters = BUFFER_EMPTY;
 
 	session->visit = session->service->open(session->service->ctx, session, &who);
 	if (session->visit == NULL) {
 		session_end(session, END_NO_MEMORY, NULL);
 		return;
 	}
-	send_welcome(session);
+	session->service->write_welcome(session->service->ctx, &parameters);
+	if (parameters.failed)
+		session_end(session, END_NO_MEMORY, NULL);
+	else
+		welcome_send(session, buffer_slice(&parameters));
+	buffer_release(&parameters);
 	if (session_is_leaving(session))
 		return;
 	login_free(session);
@@ -197,7 +196,7 @@ static void enter_pool(struct session *session)
 		session_end(session, END_NO_MEMORY, NULL);
 		return;
 	}
-	send_welcome(session);
+	welcome_send(session, buffer_slice(&session->roster->memo.messages));
 	if (session_is_leaving(session))
 		return;
 	pool_counters(session->pool)->client_logins++;
@@ -257,7 +256,7 @@ void welcome_begin(struct session *session)
 	struct roster           *roster = session->roster;
 	const struct scram_keys *keys = NULL;
 
-	if (cancel_give_key(session) != OK) {
+	if (cancel_give_key(session, CANCEL_KEY_SHORT) != OK) {
 		session_end(session, END_NO_MEMORY, NULL);
 		return;
 	}
@@ -288,5 +287,8 @@ void welcome_begin(struct session *session)
 		keys = challenge_keys(session->login->challenge);
 	if (keys != NULL)
 		pool_learn_keys(session->pool, slice_of(session->user), keys);
-	wait_for_welcome(session);
+	if (session->replication != REPLICATION_NONE)
+		replication_begin(session);
+	else
+		wait_for_welcome(session);
 }

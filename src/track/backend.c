@@ -98,6 +98,8 @@ void backend_forget_creditor(struct backend *backend, struct conversation *credi
 	if (backend->lent_to == creditor)
 		backend->lent_to = NULL;
 	backend->told = backend->recording = backend->retried = false;
+	/* Nobody is to be told what waited for this creditor's next reply. */
+	buffer_release(&backend->held);
 	/* Kept from turn to turn while it is small: most turns need it. */
 	if (backend->replay.cap > REPLAY_KEPT)
 		buffer_release(&backend->replay);

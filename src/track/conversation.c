@@ -156,8 +156,6 @@ static bool is_open_name(const struct conversation *conversation, const struct b
 {
 	const struct binding *binding;
 
-	if (!conversation_is_ahead(conversation, backend))
-		return false;
 	if (name.len == 0)
 		return (message->type == 'B' || message->type == 'D') &&
 		       is_open(conversation, backend, conversation->unnamed_request);
@@ -178,6 +176,7 @@ bool conversation_must_wait(const struct conversation *conversation, const struc
 	if (backend->unproven || (backend->ledger.len >= PLENTY && !debt_is_ours(head)))
 		return true;
 	if (!conversation->tracks_statements ||
+	    (backend->doubts == 0 && !conversation_is_ahead(conversation, backend)) ||
 	    (!statement_name_of(message, &name) &&
 	     !request_drops_name(conversation, message, room, &name)))
 		return false;

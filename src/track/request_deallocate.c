@@ -4,7 +4,7 @@
  * and the client's own DEALLOCATE drops it, with PostgreSQL's own answer or error. The shared
  * copy stays for others.
  */
-#include "base/alloc.h"
+#include "base/map.h"
 #include "sql/scan.h"
 #include "track_internal.h"
 #include "wire/query.h"
@@ -15,6 +15,12 @@ void request_forget_portal(struct conversation *conversation)
 	conversation->dropper = NULL;
 }
 
+/* Two portals of one hash can confuse nobody but the client that chose their names. */
+static uint64_t portal_hash(struct slice portal)
+{
+	return hash_bytes(portal.data, portal.len, 1);
+}
+
 void request_note_portal(struct conversation *conversation, struct slice portal,
 			 struct statement *statement)
 {
@@ -23,13 +29,12 @@ void request_note_portal(struct conversation *conversation, struct slice portal,
 	bool drops = statement != NULL && statement_may_drop(statement);
 
 	conversation->portal_may_drop |= drops;
-	if (drops && portal.len < sizeof(conversation->dropper_portal) &&
-	    scan_deallocate(statement_text(statement), room, &name)) {
-		statement_unref(conversation->dropper);
+	if (drops && scan_deallocate(statement_text(statement), room, &name)) {
+		request_forget_portal(conversation);
 		conversation->dropper = statement_ref(statement);
-		memcpy(conversation->dropper_portal, portal.data, portal.len);
-		conversation->dropper_portal[portal.len] = '\0';
-	} else if (slice_equal(portal, slice_of(conversation->dropper_portal))) {
+		conversation->dropper_portal = portal_hash(portal);
+	} else if (conversation->dropper != NULL &&
+		   conversation->dropper_portal == portal_hash(portal)) {
 		request_forget_portal(conversation);
 	}
 }
@@ -42,10 +47,9 @@ bool request_drops_name(const struct conversation *conversation, const struct me
 	if (message->type == 'E') {
 		struct slice portal = { text.data, strnlen(text.data, text.len) };
 
-		if (conversation->dropper == NULL ||
-		    !slice_equal(portal, slice_of(conversation->dropper_portal)))
-			return false;
-		return scan_deallocate(statement_text(conversation->dropper), room, name);
+		return conversation->dropper != NULL &&
+		       conversation->dropper_portal == portal_hash(portal) &&
+		       scan_deallocate(statement_text(conversation->dropper), room, name);
 	}
 	text.len -= text.len > 0; /* the body's NUL */
 	return message->type == 'Q' && message_is_whole(message) &&

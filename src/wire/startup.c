@@ -46,6 +46,49 @@ enum result startup_pairs_next(struct startup_pairs *pairs, struct slice *name, 
 	return OK;
 }
 
+/* As parse_bool reads it: words may be cut short as long as they are clear. */
+static bool is_short_for(struct slice value, struct slice word, size_t least)
+{
+	return value.len >= least && value.len <= word.len &&
+	       slice_equal_nocase(value, (struct slice){ word.data, value.len });
+}
+
+enum result startup_read_replication(struct slice value, enum replication *replication)
+{
+	static const struct {
+		struct slice word;
+		size_t least;
+		bool yes;
+	} words[] = {
+		{ { "true", 4 }, 1, true },   { { "yes", 3 }, 1, true }, { { "on", 2 }, 2, true },
+		{ { "1", 1 }, 1, true },      { { "false", 5 }, 1, false },
+		{ { "no", 2 }, 1, false },    { { "off", 3 }, 2, false }, { { "0", 1 }, 1, false },
+	};
+
+	if (slice_equal(value, SLICE_LITERAL("database"))) {
+		*replication = REPLICATION_LOGICAL;
+		return OK;
+	}
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (!is_short_for(value, words[i].word, words[i].least))
+			continue;
+		*replication = words[i].yes ? REPLICATION_PHYSICAL : REPLICATION_NONE;
+		return OK;
+	}
+	return BROKEN;
+}
+
+const char *replication_name(enum replication replication)
+{
+	static const char *const names[] = {
+		[REPLICATION_NONE] = "none",
+		[REPLICATION_PHYSICAL] = "physical",
+		[REPLICATION_LOGICAL] = "logical",
+	};
+
+	return names[replication];
+}
+
 enum result startup_read_cancel(struct slice body, uint32_t *pid, struct slice *key)
 {
 	struct reader reader;

@@ -48,6 +48,7 @@ void postgres_start(struct postgres_connection *connection, struct slice body)
 			snprintf(connection->user, sizeof(connection->user), "%.*s", (int)value.len,
 				 value.data);
 		else if (!slice_equal(name, SLICE_LITERAL("database")) &&
+			 !slice_equal(name, SLICE_LITERAL("replication")) &&
 			 !postgres_set(connection, name, value))
 			postgres_complain(connection->postgres, "start-up parameter %.*s",
 					  (int)name.len, name.data);

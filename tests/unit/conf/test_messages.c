@@ -66,7 +66,18 @@ static const struct expected errors[] = {
 	  "test.ini:4: unknown setting \"hots\" in [databases], did you mean \"host\"?" },
 	{ MAIN "[databases]\nd=user=u port=0\n",
 	  "test.ini:4: bad value \"0\" for setting \"port\": allowed is a whole number from 1 to "
-	  "65535" },
+	  "65535, or several with commas between" },
+	{ MAIN "[databases]\nd=user=u host=a,b port=1,2,3\n",
+	  "test.ini:4: database \"d\": 3 values of \"port\" for 2 hosts: allowed is one for all "
+	  "or one for each" },
+	{ MAIN "[databases]\nd=user=u host=a weight=1,2 target_session_attrs=any\n",
+	  "test.ini:4: database \"d\": 2 values of \"weight\" for 1 host: allowed is one for all "
+	  "or one for each" },
+	{ MAIN "[databases]\nd=user=u host=a,,b\n",
+	  "test.ini:4: database \"d\": an empty name in the list of hosts" },
+	{ MAIN "[databases]\nd=user=u host=a,b backup=0,2 target_session_attrs=any\n",
+	  "test.ini:4: bad value \"0,2\" for setting \"backup\": allowed is a whole number from 0 "
+	  "to 1, or several with commas between" },
 	{ MAIN "[databases]\nd=user=u auth_dbname=pgcarwash\n",
 	  "test.ini:4: cannot use the console's own database as an auth_dbname" },
 	{ MAIN "[databases]\nd=user=u host\n",
@@ -125,8 +136,12 @@ static const struct expected warnings[] = {
 	  "test.ini:2: no auth_ldap_options: nobody can be asked, so nobody can log in" },
 	{ "[pgcarwash]\nauth_type=pam\nauth_user=u\n" SOME,
 	  "test.ini:3: auth_user does not go with auth_type pam: nobody can log in" },
-	{ MAIN "[databases]\nd=user=u host=a,b\n",
-	  "test.ini:4: a list of hosts has no effect yet, only \"a\" is used" },
+	{ MAIN "[databases]\nd=user=u host=a,b weight=1,2\n",
+	  "test.ini:4: database \"d\": weight and backup do nothing without read_write_split or "
+	  "target_session_attrs" },
+	{ "[pgcarwash]\nauth_file=x\n[databases]\nd=host=a,b read_write_split=on\n",
+	  "test.ini:4: database \"d\": nobody to ask its hosts as: it needs probe_user, user or "
+	  "auth_user" },
 	{ MAIN SOME "[peers]\n1=host=a\n", "test.ini:5: section [peers] has no effect yet" },
 	{ MAIN SOME "[users]\nu=pool_size=1\nu=pool_size=2\n",
 	  "test.ini:7: user \"u\" was already given at test.ini:6, this one counts" },

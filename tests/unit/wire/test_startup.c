@@ -45,6 +45,34 @@ TEST(the_terminator_is_the_last_byte)
 	CHECK_INT_EQ(read_pairs(BYTES("user\0ann\0\0x")), BROKEN);
 }
 
+TEST(replication_is_read_as_postgresql_reads_it)
+{
+	static const struct {
+		const char *value;
+		enum result result;
+		enum replication replication;
+	} samples[] = {
+		{ "database", OK, REPLICATION_LOGICAL }, { "true", OK, REPLICATION_PHYSICAL },
+		{ "tr", OK, REPLICATION_PHYSICAL },      { "T", OK, REPLICATION_PHYSICAL },
+		{ "yes", OK, REPLICATION_PHYSICAL },     { "on", OK, REPLICATION_PHYSICAL },
+		{ "1", OK, REPLICATION_PHYSICAL },       { "false", OK, REPLICATION_NONE },
+		{ "no", OK, REPLICATION_NONE },          { "of", OK, REPLICATION_NONE },
+		{ "OFF", OK, REPLICATION_NONE },         { "0", OK, REPLICATION_NONE },
+		{ "o", BROKEN, REPLICATION_NONE },       { "", BROKEN, REPLICATION_NONE },
+		{ "trues", BROKEN, REPLICATION_NONE },   { "Database", BROKEN, REPLICATION_NONE },
+		{ "2", BROKEN, REPLICATION_NONE },
+	};
+
+	for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
+		enum replication replication = REPLICATION_NONE;
+		enum result result =
+			startup_read_replication(slice_of(samples[i].value), &replication);
+
+		if (result != samples[i].result || replication != samples[i].replication)
+			FAIL("\"%s\" is %s", samples[i].value, replication_name(replication));
+	}
+}
+
 static enum result read_cancel(struct slice body)
 {
 	struct slice key;
