@@ -76,6 +76,7 @@ static void put_console_database(struct admin *admin, struct table *table)
 	table_number(table, admin->visits.len);
 	table_number(table, 0);
 	table_number(table, 0);
+	table_number(table, 0); /* reserve_pool */
 	table_row_end(table);
 }
 
@@ -102,6 +103,7 @@ static void put_database(struct admin *admin, struct table *table, const struct 
 	table_number(table, database_clients(database));
 	table_number(table, database_is_paused(database));
 	table_number(table, database_is_disabled(database));
+	table_number(table, effective_reserve_pool_size(settings, entry, NULL));
 	table_row_end(table);
 }
 
@@ -140,12 +142,14 @@ static const struct result_column databases_columns[] = {
 	INT4("current_client_connections"),
 	INT4("paused"),
 	INT4("disabled"),
+	INT4("reserve_pool"),
 };
 
 const struct show show_databases = {
 	.name = "DATABASES",
 	.help = "The databases clients can ask for: where they lead, their limits, how many "
-		"servers and clients there are now.",
+		"servers and clients there are now. reserve_pool is reserve_pool_size by the name "
+		"that older monitoring programs look for.",
 	COLUMNS(databases_columns),
 	.rows = databases_rows,
 };

@@ -46,7 +46,27 @@ static struct stats_entry **sorted_entries(struct stats *stats)
 	return entries;
 }
 
-static enum result write_rows(struct admin *admin, struct table *table, bool totals, bool averages)
+enum part {
+	PART_TOTALS = 1,
+	PART_AVERAGES = 2,
+	PART_OLD_NAMES = 4, /* of numbers that are among the totals by another name */
+};
+
+static void write_row(struct table *table, struct stats *stats, const struct stats_entry *entry,
+		      unsigned parts)
+{
+	table_row(table);
+	table_text(table, entry->name);
+	for (unsigned i = 0; parts & PART_TOTALS && i < STATS_ITEMS; i++)
+		table_total(table, entry->items[i].total);
+	for (unsigned i = 0; parts & PART_AVERAGES && i < STATS_ITEMS; i++)
+		table_total(table, stats_average(stats, entry, (enum stats_item)i));
+	if (parts & PART_OLD_NAMES)
+		table_total(table, entry->items[STATS_QUERIES].total);
+	table_row_end(table);
+}
+
+static enum result write_rows(struct admin *admin, struct table *table, unsigned parts)
 {
 	struct stats *stats = &admin->stats;
 	struct stats_entry **entries;
@@ -56,24 +76,15 @@ static enum result write_rows(struct admin *admin, struct table *table, bool tot
 	entries = sorted_entries(stats);
 	if (!entries)
 		return BROKEN;
-	for (size_t row = 0; row < stats->entries.len; row++) {
-		const struct stats_entry *entry = entries[row];
-
-		table_row(table);
-		table_text(table, entry->name);
-		for (unsigned i = 0; totals && i < STATS_ITEMS; i++)
-			table_total(table, entry->items[i].total);
-		for (unsigned i = 0; averages && i < STATS_ITEMS; i++)
-			table_total(table, stats_average(stats, entry, (enum stats_item)i));
-		table_row_end(table);
-	}
+	for (size_t row = 0; row < stats->entries.len; row++)
+		write_row(table, stats, entries[row], parts);
 	mem_free(entries);
 	return OK;
 }
 
 static enum result stats_rows(struct admin *admin, struct table *table)
 {
-	return write_rows(admin, table, true, true);
+	return write_rows(admin, table, PART_TOTALS | PART_AVERAGES | PART_OLD_NAMES);
 }
 
 static const struct result_column stats_columns[] = {
@@ -102,20 +113,22 @@ static const struct result_column stats_columns[] = {
 	NUMERIC("avg_server_parse_count"),
 	NUMERIC("avg_bind_count"),
 	NUMERIC("avg_client_login_count"),
+	NUMERIC("total_requests"),
 };
 
 const struct show show_stats = {
 	.name = "STATS",
 	.help = "Counters of each database since the start, and their averages over the last "
 		"stats_period: counts and bytes a second, times in microseconds for one "
-		"transaction, query or wait.",
+		"transaction, query or wait. total_requests is total_query_count by the name "
+		"that older monitoring programs look for.",
 	COLUMNS(stats_columns),
 	.rows = stats_rows,
 };
 
 static enum result totals_only_rows(struct admin *admin, struct table *table)
 {
-	return write_rows(admin, table, true, false);
+	return write_rows(admin, table, PART_TOTALS);
 }
 
 static const struct result_column totals_only_columns[] = {
@@ -143,7 +156,7 @@ const struct show show_stats_totals = {
 
 static enum result averages_only_rows(struct admin *admin, struct table *table)
 {
-	return write_rows(admin, table, false, true);
+	return write_rows(admin, table, PART_AVERAGES);
 }
 
 static const struct result_column averages_only_columns[] = {

@@ -74,6 +74,8 @@ struct settings_private {
 
 /* A snapshot with every global key at its default and no entries; one reference. Or NULL. */
 struct settings *settings_new(void) MUST_USE;
+/* Brings every global key that has a default back to it. BROKEN without memory. */
+enum result settings_reset(struct settings *settings) MUST_USE;
 /* A copy of all of old in memory of its own; one reference. Or NULL. */
 struct settings *settings_copy(const struct settings *old) MUST_USE;
 /* Fills an entry with "not set" and the defaults of its table; table's own struct. */

@@ -363,6 +363,21 @@ static bool keep_place(struct draft *draft, struct ini_place *place)
 	return true;
 }
 
+/*
+ * Each header of the main section starts from the defaults again, keys without one aside
+ * (reference, section 2), so the last of several such sections counts.
+ */
+static void begin_main(struct draft *draft, struct ini_place place)
+{
+	if (draft->main_seen) {
+		complaints_add(draft->complaints, COMPLAINT_WARNING, place.file, place.line,
+			       "the main section begins again: what it said before is forgotten");
+		if (settings_reset(draft->settings) != OK)
+			out_of_memory(draft, place);
+	}
+	draft->main_seen = true;
+}
+
 static void on_section(void *context, struct ini_place place, struct slice name)
 {
 	struct draft *draft = context;
@@ -372,7 +387,7 @@ static void on_section(void *context, struct ini_place place, struct slice name)
 		if (slice_equal(slice_of(section_names[i].name), name))
 			draft->section = section_names[i].section;
 	if (draft->section == SECTION_MAIN)
-		draft->main_seen = true;
+		begin_main(draft, place);
 	if (slice_equal(name, SLICE_LITERAL("pgbouncer")))
 		draft->settings->private->pgbouncers = true;
 	if (draft->section == SECTION_PEERS)

@@ -354,8 +354,9 @@ static const struct option rows[] = {
   .help = "The facility they are sent under." },
 { TEXT(syslog_ident), LIVE, .standard = "pgcarwash", .group = GROUP_LOG,
   .help = "The name they are sent under." },
-{ BOOL(tcp_defer_accept), LIVE, .standard = "1", .group = GROUP_NETWORK,
-  .help = "Accepts a connection only when its first bytes are there (TCP_DEFER_ACCEPT)." },
+{ BOOL(tcp_defer_accept), LIVE, .standard = "1", .max = 3600, .group = GROUP_NETWORK,
+  .help = "Accepts a connection only when its first bytes are there (TCP_DEFER_ACCEPT). Older "
+	"files have a number of seconds here, which means 1." },
 { BOOL(tcp_keepalive), LIVE, .standard = "1", .group = GROUP_NETWORK,
   .help = "Lets the kernel find dead connections (SO_KEEPALIVE)." },
 { INT(tcp_keepcnt, 0, 127), LIVE, .standard = "0", .group = GROUP_NETWORK,

@@ -78,6 +78,20 @@ static struct settings *settings_blank(void)
 	return settings;
 }
 
+enum result settings_reset(struct settings *settings)
+{
+	for (size_t i = 0; i < option_global.count; i++) {
+		const struct option *row = &option_global.rows[i];
+
+		if (!row->standard)
+			continue;
+		if (init_field(row, option_field(row, settings), settings->private->arena) != OK)
+			return BROKEN;
+		settings->private->sources[i] = (struct setting_source){ 0 };
+	}
+	return OK;
+}
+
 struct settings *settings_new(void)
 {
 	struct settings *settings = settings_blank();

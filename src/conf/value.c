@@ -81,12 +81,19 @@ static enum result parse_bool(const struct option *option, struct slice text, vo
 		{ "off", false, false }, { "true", true, false }, { "false", false, false },
 		{ "yes", true, false },	 { "no", false, false },  { NULL, 0, false },
 	};
+	int64_t number;
 
 	for (const struct choice *word = words; word->text; word++) {
 		if (slice_equal_nocase(slice_of(word->text), text)) {
 			*(bool *)field = word->value;
 			return OK;
 		}
+	}
+	/* tcp_defer_accept once was a number of seconds, and still is in many files */
+	if (option->max > 1 && text_to_int64_c(text, &number) == OK && number >= option->min &&
+	    number <= option->max) {
+		*(bool *)field = number != 0;
+		return OK;
 	}
 	return refuse(option, text, why);
 }

@@ -55,6 +55,21 @@ def postgres_bin(name):
     return path
 
 
+def installed_server(version, parent):
+    """The folder of bin, lib and share of a version that venv.sh has installed, where the
+    unprivileged user can reach it; None when there is none for this machine."""
+    native = ROOT / f"build/servers/node_modules/postgresql-{version}/native"
+    if not native.exists():
+        return None
+    reached = subprocess.run(["test", "-x", native / "bin" / "postgres"], **unprivileged())
+    if reached.returncode == 0:
+        return native
+    copy = pathlib.Path(parent) / f"postgresql-{version}"
+    if not copy.exists():
+        subprocess.run(["cp", "-a", native, copy], check=True)
+    return copy
+
+
 # ---- processes --------------------------------------------------------------------------------
 
 def unprivileged():
@@ -168,10 +183,13 @@ class Endpoint:
 # ---- PostgreSQL -------------------------------------------------------------------------------
 
 class Postgres(Endpoint):
-    """One server. The first one runs initdb; the others copy its folder."""
+    """One server. The first one of a version runs initdb; the others copy its folder.
+
+    version: 16, 17 or 18, of what venv.sh installs; without it Debian's.
+    """
 
     kind = "direct"
-    template = None
+    templates = {}
 
     SETTINGS = {
         "listen_addresses": "'127.0.0.1'", "fsync": "off", "synchronous_commit": "off",
@@ -182,14 +200,14 @@ class Postgres(Endpoint):
         "lc_messages": "'C'", "log_line_prefix": "'%m [%p] %u@%d '", "restart_after_crash": "on",
     }
 
-    def __init__(self, parent, **settings):
-        self.parent = pathlib.Path(parent)
+    def __init__(self, parent, version=None, **settings):
+        self.parent, self.version = pathlib.Path(parent), version
         self.process, self._admin = None, None
-        if Postgres.template is None:
-            Postgres.template = self._make_template()
+        if version not in Postgres.templates:
+            Postgres.templates[version] = self._make_template()
         self.folder = make_folder(self.parent, "server.")
         self.data = self.folder / "data"
-        subprocess.run(["cp", "-a", Postgres.template, self.data], check=True)
+        subprocess.run(["cp", "-a", Postgres.templates[version], self.data], check=True)
         self.port = free_port()
         with open(self.data / "postgresql.auto.conf", "a", encoding="ascii") as conf:
             conf.write(f"port = {self.port}\nunix_socket_directories = '{self.folder}'\n")
@@ -197,10 +215,15 @@ class Postgres(Endpoint):
                 conf.write(f"{name} = {value}\n")
         self.log_path = self.folder / "server.log"
 
+    def program(self, name):
+        if self.version is None:
+            return postgres_bin(name)
+        return installed_server(self.version, self.parent) / "bin" / name
+
     def _make_template(self):
         data = make_folder(self.parent, "template.") / "data"
         done = subprocess.run(
-            [postgres_bin("initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
+            [self.program("initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
              "--locale=C", "--no-sync", "--no-instructions"], cwd=self.parent,
             capture_output=True, text=True, env=clean_environment(self.parent), **unprivileged())
         if done.returncode:
@@ -222,7 +245,7 @@ class Postgres(Endpoint):
         roles += ["create database app owner app;", "create database second owner app;",
                   "grant pg_signal_backend to app;"]
         # --single needs one statement a line and takes no port.
-        done = subprocess.run([postgres_bin("postgres"), "--single", "-D", data, "postgres"],
+        done = subprocess.run([self.program("postgres"), "--single", "-D", data, "postgres"],
                               input="\n".join(roles) + "\n", capture_output=True, text=True,
                               env=clean_environment(self.parent), cwd=data, **unprivileged())
         if done.returncode or "ERROR" in done.stdout + done.stderr:
@@ -235,7 +258,7 @@ class Postgres(Endpoint):
 
     def start(self):
         with open(self.log_path, "ab") as log:
-            self.process = spawn([postgres_bin("postgres"), "-D", self.data], self.folder, log)
+            self.process = spawn([self.program("postgres"), "-D", self.data], self.folder, log)
         self.wait()
         return self
 

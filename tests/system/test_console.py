@@ -22,7 +22,7 @@ COUNTS = ("server_assignment_count xact_count query_count {0} xact_time query_ti
 STATS = "database text, " + ", ".join(
     f"{prefix}_{name} numeric" for prefix, moved in (("total", "received sent"),
                                                      ("avg", "recv sent"))
-    for name in COUNTS.format(moved, "").split())
+    for name in COUNTS.format(moved, "").split()) + ", total_requests numeric"
 PERIOD = "database text, " + ", ".join(
     f"{name} numeric" for name in COUNTS.format("bytes_received bytes_sent", "{0}").split())
 
@@ -35,7 +35,7 @@ SHOWS = {
                  " min_pool_size int4, reserve_pool_size int4, server_lifetime int4, pool_mode"
                  " text, load_balance_hosts text, max_connections int4, current_connections int4,"
                  " max_client_connections int4, current_client_connections int4, paused int4,"
-                 " disabled int4",
+                 " disabled int4, reserve_pool int4",
     "USERS": "name text, pool_size text, reserve_pool_size text, pool_mode text,"
              " max_user_connections int4, current_connections int4, max_user_client_connections"
              " int4, current_client_connections int4",

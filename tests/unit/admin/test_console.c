@@ -78,12 +78,12 @@ TEST(shows)
 		      "T(name,host,port,database,force_user,pool_size,min_pool_size,"
 		      "reserve_pool_size,server_lifetime,pool_mode,load_balance_hosts,"
 		      "max_connections,current_connections,max_client_connections,"
-		      "current_client_connections,paused,disabled) "
+		      "current_client_connections,paused,disabled,reserve_pool) "
 		      "D(auction,/nowhere,/else,5432,a,bob,3,0,0,3600,session,round-robin,0,0,0,0,"
-		      "0,0) "
+		      "0,0,0) "
 		      "D(pgbouncer,NULL,6432,pgbouncer,pgbouncer,2,0,0,3600,statement,NULL,0,0,0,"
-		      "1,0,0) "
-		      "D(shop,127.0.0.1,1,shop,NULL,20,0,0,3600,NULL,NULL,0,0,0,0,0,0) "
+		      "1,0,0,0) "
+		      "D(shop,127.0.0.1,1,shop,NULL,20,0,0,3600,NULL,NULL,0,0,0,0,0,0,0) "
 		      "C(SHOW) Z(I)");
 	CHECK_TEXT_EQ(visitor_query(&visitor, "SHOW USERS"),
 		      "T(name,pool_size,reserve_pool_size,pool_mode,max_user_connections,"
@@ -141,7 +141,7 @@ TEST(commands)
 		      "E(ERROR F0000: RELOAD failed, see logs for additional details) Z(I)");
 	CHECK_UINT_EQ(console.reloads, 2);
 	CHECK_TEXT_EQ(visitor_query(&visitor, "DISABLE shop"), "C(DISABLE) Z(I)");
-	CHECK(strstr(visitor_query(&visitor, "SHOW DATABASES"), "0,1) C(SHOW)"));
+	CHECK(strstr(visitor_query(&visitor, "SHOW DATABASES"), "0,1,0) C(SHOW)"));
 	CHECK_TEXT_EQ(visitor_query(&visitor, "ENABLE shop"), "C(ENABLE) Z(I)");
 	CHECK_TEXT_EQ(visitor_query(&visitor, "RECONNECT"), "C(RECONNECT) Z(I)");
 	CHECK_TEXT_EQ(visitor_query(&visitor, "WAIT_CLOSE"), "C(WAIT_CLOSE) Z(I)");

@@ -175,12 +175,32 @@ TEST(the_last_of_a_repeated_key_counts)
 	const struct settings *s;
 
 	complaints_init(&complaints);
-	s = load_text(MAIN "max_client_conn=1\nmax_client_conn=2\n[users]\n[pgbouncer]\n"
-			   "listen_port=7000\n",
+	s = load_text(MAIN "max_client_conn=1\nmax_client_conn=2\nlisten_port=7000\n",
 		      &complaints);
 	REQUIRE(s != NULL);
 	CHECK_INT_EQ(s->max_client_conn, 2);
 	CHECK_INT_EQ(s->listen_port, 7000);
+	settings_unref(s);
+	complaints_release(&complaints);
+}
+
+TEST(a_second_main_section_starts_from_the_defaults)
+{
+	struct complaints complaints;
+	const struct settings *s;
+
+	complaints_init(&complaints);
+	s = load_text("[pgbouncer]\nauth_type=any\nquery_timeout=5\nauth_user=keeps\n"
+		      "[databases]\nd=user=u\n"
+		      "[pgbouncer]\nauth_type=trust\nmax_client_conn=7\n",
+		      &complaints);
+	complaints_show(&complaints);
+	REQUIRE(s != NULL);
+	check_current(s, "query_timeout", "0");
+	check_current(s, "auth_type", "trust");
+	check_current(s, "max_client_conn", "7");
+	check_current(s, "auth_user", "keeps");
+	CHECK(settings_database(s, SLICE_LITERAL("d")) != NULL);
 	settings_unref(s);
 	complaints_release(&complaints);
 }

@@ -145,6 +145,8 @@ static const struct expected warnings[] = {
 	{ MAIN SOME "[peers]\n1=host=a\n", "test.ini:5: section [peers] has no effect yet" },
 	{ MAIN SOME "[users]\nu=pool_size=1\nu=pool_size=2\n",
 	  "test.ini:7: user \"u\" was already given at test.ini:6, this one counts" },
+	{ MAIN SOME "[pgbouncer]\nauth_type=any\n",
+	  "test.ini:5: the main section begins again: what it said before is forgotten" },
 };
 
 TEST(warnings_are_said)

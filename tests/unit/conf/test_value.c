@@ -69,6 +69,10 @@ TEST(switches)
 	round_trip(syslog_option, "off", "0");
 	round_trip(syslog_option, "2", NULL);
 	round_trip(syslog_option, "", NULL);
+	round_trip(global("tcp_defer_accept"), "45", "1");
+	round_trip(global("tcp_defer_accept"), "0x0", "0");
+	round_trip(global("tcp_defer_accept"), "-1", NULL);
+	round_trip(global("tcp_defer_accept"), "3601", NULL);
 }
 
 TEST(times)
