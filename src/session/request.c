@@ -2,6 +2,10 @@
  * Client to server: reads the client's messages, asks the conversation what each means, carries
  * out the step. Rests in three places only: no server is free (SESSION_WAITING), the next
  * message needs a reply first (stalled), the server is slow (the client's stream is paused).
+ *
+ * What goes to the server as the client sent it is joined to one run and written in one piece.
+ * The conversation has been told of it already, so it is written before anything else is done that
+ * the server or its pool may see: send_run comes first.
  */
 #include "session_internal.h"
 
@@ -13,6 +17,17 @@
 #include "pool/server.h"
 #include "wire/writer.h"
 
+/* A run is written when it is so long; the server's stream is only then seen to be full. */
+#define RUN_MAX 65536
+
+/* How far the pump is with the bytes at hand. */
+struct hand {
+	struct session *session;
+	struct slice    input;
+	size_t          done; /* dealt with, not consumed yet */
+	size_t          run;  /* the last so many of them are still to be written to the server */
+};
+
 /*
  * Sends to the server. False: the server is lost, which on_lost tells when the server's last words
  * have been passed on.
@@ -20,6 +35,30 @@
 static bool send_to_server(struct session *session, struct slice bytes)
 {
 	return bytes.len == 0 || server_write(session->server, bytes) == OK;
+}
+
+static bool send_run(struct hand *hand)
+{
+	struct slice run = { hand->input.data + hand->done - hand->run, hand->run };
+
+	hand->run = 0;
+	return send_to_server(hand->session, run);
+}
+
+/* The next n bytes are dealt with; the server gets the last `sent` of them as they are. */
+static bool take(struct hand *hand, size_t n, size_t sent)
+{
+	if (sent < n && !send_run(hand))
+		return false;
+	hand->done += n;
+	hand->run += sent;
+	return hand->run < RUN_MAX || send_run(hand);
+}
+
+static void end(struct hand *hand, enum ending why)
+{
+	send_run(hand);
+	session_end(hand->session, why, NULL);
 }
 
 /*
@@ -59,51 +98,53 @@ static void count_message(struct session *session, char type)
 		counters->binds++;
 }
 
-/* Carries out the step for a message; false when the session or its server is over. */
-static bool carry_out(struct session *session, const struct step *step,
-                      const struct message *message)
+/* False: the session ended. */
+static bool answer(struct hand *hand, struct slice bytes)
 {
-	struct slice bytes = message_bytes(message);
-	bool         sends = step->kind == STEP_FORWARD || step->before.len > 0;
+	if (bytes.len == 0)
+		return true;
+	send_run(hand);
+	session_write(hand->session, bytes);
+	return !session_is_leaving(hand->session);
+}
+
+/* Carries out the step for the next message; false when the session or its server is over. */
+static bool carry_out(struct hand *hand, const struct step *step, const struct message *message)
+{
+	struct session *session = hand->session;
+	size_t          len = MESSAGE_HEADER_LEN + message->body.len;
+	size_t          sent = step->kind == STEP_FORWARD ? len - step->skip : 0;
+	bool            sends = step->kind == STEP_FORWARD || step->before.len > 0;
 
 	if (step->kind == STEP_END) {
-		session_end(session, step->ending, NULL);
+		end(hand, step->ending);
 		return false;
 	}
-	session_write(session, step->answer);
-	if (session_is_leaving(session))
+	if (!answer(hand, step->answer))
 		return false;
 	session->request_left = message->len - (uint32_t)message->body.len;
 	session->request_drop = step->kind == STEP_DROP;
 	session->request_type = message->type;
 	if (session->server != NULL)
-		note_request(session, message->type, sends ? bytes.len : 0);
-	if (!send_to_server(session, step->before))
+		note_request(session, message->type, sends ? len : 0);
+	if (step->before.len > 0 && !(send_run(hand) && send_to_server(session, step->before)))
 		return false;
-	if (step->kind == STEP_FORWARD) {
-		bytes.data += step->skip;
-		bytes.len -= step->skip;
-		return send_to_server(session, bytes);
-	}
-	return true;
+	return take(hand, len, sent);
 }
 
 /* Moves on the body of a message whose head was dealt with. False when no byte is there. */
-static bool flow(struct session *session)
+static bool flow(struct hand *hand)
 {
-	struct slice input = stream_input(session->stream);
-	size_t       n = input.len < session->request_left ? input.len : session->request_left;
+	struct session *session = hand->session;
+	size_t          here = hand->input.len - hand->done;
+	size_t          n = here < session->request_left ? here : session->request_left;
 
 	if (n == 0)
 		return false;
-	if (!session->request_drop) {
+	if (!session->request_drop)
 		pool_counters(session->pool)->bytes_received += n;
-		if (!send_to_server(session, (struct slice){ input.data, n }))
-			return false;
-	}
 	session->request_left -= (uint32_t)n;
-	stream_consume(session->stream, n);
-	return true;
+	return take(hand, n, session->request_drop ? 0 : n);
 }
 
 static void on_grant(struct waiter *waiter, struct server *server)
@@ -169,8 +210,9 @@ static bool get_server(struct session *session)
  * True when the message cannot go out before the server has answered. A batch that is still open
  * is flushed, or the answer would not come.
  */
-static bool must_wait(struct session *session, const struct message *message)
+static bool must_wait(struct hand *hand, const struct message *message)
 {
+	struct session *session = hand->session;
 	struct backend *backend = server_backend(session->server);
 	struct buffer  *scratch = &session->roster->scratch;
 
@@ -179,7 +221,7 @@ static bool must_wait(struct session *session, const struct message *message)
 		return true;
 	if (!conversation_must_wait(session->conversation, backend, message))
 		return false;
-	if (!session->stalled && backend->batch_open) {
+	if (!session->stalled && backend->batch_open && send_run(hand)) {
 		buffer_clear(scratch);
 		writer_empty(scratch, 'H');
 		send_to_server(session, buffer_slice(scratch));
@@ -188,61 +230,89 @@ static bool must_wait(struct session *session, const struct message *message)
 	return true;
 }
 
-/* Deals with one message at the front of the input. False: it has to wait, or there is none. */
-static bool next_message(struct session *session)
+/* Writes the run and drops what is dealt with from the client's input. */
+static void settle(struct hand *hand)
 {
-	struct message message;
-	struct step    step;
-	size_t         need = 0;
-	bool           needs;
+	send_run(hand);
+	stream_consume(hand->session->stream, hand->done);
+	hand->done = 0;
+	hand->input = stream_input(hand->session->stream);
+}
 
-	switch (frame_next(stream_input(session->stream), SIDE_CLIENT, &session->roster->limits,
-	                   &message, &need)) {
-	case OK: break;
-	case AGAIN: stream_expect(session->stream, need); return false;
-	case BROKEN: session_end(session, END_BAD_PACKET, NULL); return false;
-	}
-	needs = conversation_needs_server(session->conversation, &message);
-	if (session->server == NULL && needs && !get_server(session))
+/* Finds the next message; false when it is not there. */
+static bool find_message(struct hand *hand, struct message *message)
+{
+	struct session *session = hand->session;
+	struct slice    rest = { hand->input.data + hand->done, hand->input.len - hand->done };
+	size_t          need = 0;
+
+	switch (frame_next(rest, SIDE_CLIENT, &session->roster->limits, message, &need)) {
+	case OK: return true;
+	case AGAIN:
+		settle(hand);
+		stream_expect(session->stream, need);
 		return false;
-	if (session->server != NULL && must_wait(session, &message))
+	case BROKEN: end(hand, END_BAD_PACKET); return false;
+	}
+	return false;
+}
+
+/* Deals with the next message of the input. False: it has to wait, or there is none. */
+static bool next_message(struct hand *hand)
+{
+	struct session *session = hand->session;
+	struct message  message;
+	struct step     step;
+
+	if (!find_message(hand, &message))
+		return false;
+	if (session->server == NULL &&
+	    conversation_needs_server(session->conversation, &message) && !get_server(session))
+		return false;
+	if (session->server != NULL && must_wait(hand, &message))
 		return false;
 	session->stalled = false;
 	if (message.type == 'Q' && session->roster->settings->disable_pqexec) {
-		session_end(session, END_PQEXEC, NULL);
+		end(hand, END_PQEXEC);
 		return false;
 	}
 	step = conversation_request(session->conversation,
 	                            session->server ? server_backend(session->server) : NULL,
 	                            &message);
 	count_message(session, message.type);
-	if (!carry_out(session, &step, &message))
+	return carry_out(hand, &step, &message);
+}
+
+/* False: something will have the pump go on later. */
+static bool may_go_on(struct session *session)
+{
+	if (session_is_leaving(session) || session->state == SESSION_WAITING || session->suspended)
 		return false;
-	stream_consume(session->stream, MESSAGE_HEADER_LEN + message.body.len);
-	return true;
+	/* A client that does not read its replies is not answered more of them. */
+	if (!stream_is_full(session->stream) &&
+	    (session->server == NULL || !server_is_full(session->server)))
+		return true;
+	stream_pause(session->stream);
+	return false;
 }
 
 void request_pump(struct session *session)
 {
-	bool more = true;
+	struct hand hand = { .session = session, .input = stream_input(session->stream) };
+	bool        more = true;
 
-	while (more && !session_is_leaving(session)) {
-		if (session->state == SESSION_WAITING || session->suspended)
-			return;
-		/* A client that does not read its replies is not answered more of them. */
-		if (stream_is_full(session->stream) ||
-		    (session->server != NULL && server_is_full(session->server))) {
-			stream_pause(session->stream);
-			return;
-		}
-		more = session->request_left > 0 ? flow(session) : next_message(session);
-	}
+	while (more && may_go_on(session))
+		more = session->request_left > 0 ? flow(&hand) : next_message(&hand);
+	if (session_is_leaving(session))
+		return;
+	if (hand.done > 0)
+		settle(&hand);
 	/*
 	 * The turn ended while the tail of a message was still on its way (a COPY that failed
 	 * early): now that it is all sent, the server can go.
 	 */
-	if (!session_is_leaving(session) && session->server != NULL && session->request_left == 0 &&
-	    !session->in_query && backend_is_clean(server_backend(session->server)))
+	if (!more && session->server != NULL && session->request_left == 0 && !session->in_query &&
+	    backend_is_clean(server_backend(session->server)))
 		reply_turn_over(session);
 }
 
@@ -252,7 +322,8 @@ void request_replay(struct session *session)
 	struct backend     *backend = server_backend(session->server);
 	struct message      message;
 	struct frame_limits limits = session->roster->limits;
-	size_t              at = 0, need;
+	struct hand         hand = { .session = session };
+	size_t              need;
 
 	/* The server is in the middle of another message, and would read this as part of it. */
 	if (session->request_left > 0) {
@@ -260,20 +331,22 @@ void request_replay(struct session *session)
 		return;
 	}
 	conversation_replay(session->conversation, backend, &requests);
-	while (at < requests.len && !session_is_leaving(session)) {
-		struct slice rest = { requests.data + at, requests.len - at };
+	hand.input = buffer_slice(&requests);
+	while (hand.done < hand.input.len && !session_is_leaving(session)) {
+		struct slice rest = { hand.input.data + hand.done, hand.input.len - hand.done };
 		struct step  step;
 
 		/* What was a whole message once is one now. */
 		if (frame_next(rest, SIDE_CLIENT, &limits, &message, &need) != OK) {
-			session_end(session, END_BAD_PACKET, NULL);
+			end(&hand, END_BAD_PACKET);
 			break;
 		}
 		step = conversation_request(session->conversation, backend, &message);
-		if (!carry_out(session, &step, &message))
+		if (!carry_out(&hand, &step, &message))
 			break;
-		at += MESSAGE_HEADER_LEN + message.body.len;
 	}
+	if (!session_is_leaving(session))
+		send_run(&hand);
 	buffer_release(&requests);
 }
 
