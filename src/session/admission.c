@@ -174,6 +174,11 @@ static enum ending check_certificate(const struct session *session, struct slice
 	return fits ? END_NONE : END_CERTIFICATE_FAILED;
 }
 
+static bool has_auth_user(const struct query_settings *settings)
+{
+	return settings->user != NULL && *settings->user != '\0';
+}
+
 /* Kept until the password is there: the rule may be gone by then. */
 static enum ending keep_options(struct session *session, struct slice options)
 {
@@ -203,7 +208,7 @@ static enum ending check_auth_user(const struct session *session, const char *au
 {
 	const struct query_settings settings = query_settings(session);
 
-	if (settings.user == NULL || *settings.user == '\0')
+	if (!has_auth_user(&settings))
 		return END_NONE;
 	log_line(LEVEL_ERROR, session_prefix(session), "auth_type %s does not go with auth_user",
 	         auth_type);
@@ -410,7 +415,7 @@ void admission_begin(struct session *session)
 		session_end(session, ending, NULL);
 		return;
 	}
-	if (asks_for_secret(session->login->proof) && settings.user != NULL && *settings.user != '\0' &&
+	if (asks_for_secret(session->login->proof) && has_auth_user(&settings) &&
 	    (secret == NULL || secret->kind == SECRET_NONE)) {
 		look_up(session, &settings);
 		return;

@@ -137,8 +137,10 @@ void outside_cancel(struct outside *outside)
 
 static const char *keep_buffer(struct outside *outside, struct buffer *text)
 {
-	const char *kept = text->failed ? NULL : arena_copy_text(outside->arena, buffer_slice(text));
+	const char *kept = NULL;
 
+	if (!text->failed)
+		kept = arena_copy_text(outside->arena, buffer_slice(text));
 	buffer_release(text);
 	return kept;
 }
@@ -219,8 +221,8 @@ static enum ending hand_over(struct outside *outside, struct session *session)
 		session->login->outside = outside;
 		return END_NONE;
 	}
-	log_line(LEVEL_WARNING, session_prefix(session),
-	         "too many logins wait for %s", outside->authority == AUTHORITY_PAM ? "PAM" : "LDAP");
+	log_line(LEVEL_WARNING, session_prefix(session), "too many logins wait for %s",
+	         outside->authority == AUTHORITY_PAM ? "PAM" : "LDAP");
 	return END_RESOURCES;
 }
 

@@ -64,7 +64,8 @@ TEST(a_password_that_was_shown_comes_first)
 	CHECK(!database_next_met(database, &cursor, &user));
 	/* Whatever it looks like. */
 	REQUIRE(database_learn_password(database, anna,
-	                                SLICE_LITERAL("md5aaaaaaaaaabbbbbbbbbbccccccccccdd")) == OK);
+	                                SLICE_LITERAL("md50123456789abcdef0123456789abcdef")) ==
+	        OK);
 	pool_login_secret(pool, &found);
 	CHECK_INT_EQ(found.secret.kind, SECRET_PLAIN);
 	cursor = 0;
