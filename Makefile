@@ -70,8 +70,8 @@ PAM      ?= $(call has,PAM,--atleast-version=1.4 pam)
 LDAP     ?= $(call has,LDAP,--atleast-version=2.5 ldap lber)
 OPTIONAL  = $(if $(filter 1,$(HIREDIS)),hiredis) $(if $(filter 1,$(PAM)),pam) $(if $(filter 1,$(LDAP)),ldap lber)
 ask_once  = $(eval $(1) := $(shell pkg-config $(2) $(PACKAGES) $(OPTIONAL)))$($(1))
-PACKAGE_CFLAGS = $(call ask_once,PACKAGE_CFLAGS,--cflags)
-PACKAGE_LIBS   = $(call ask_once,PACKAGE_LIBS,--libs) -lpg_query
+PACKAGE_CFLAGS = $(call ask_once,asked_cflags,--cflags)
+PACKAGE_LIBS   = $(call ask_once,asked_libs,--libs) -lpg_query
 
 CPPFLAGS_ALL = -D_GNU_SOURCE -Iinclude -Isrc $(if $(filter 1,$(HIREDIS)),-DHAVE_HIREDIS=1) \
 	$(if $(filter 1,$(PAM)),-DHAVE_PAM=1) $(if $(filter 1,$(LDAP)),-DHAVE_LDAP=1) \
