@@ -71,7 +71,7 @@ LDAP     ?= $(call has,LDAP,--atleast-version=2.5 ldap lber)
 OPTIONAL  = $(if $(filter 1,$(HIREDIS)),hiredis) $(if $(filter 1,$(PAM)),pam) $(if $(filter 1,$(LDAP)),ldap lber)
 ask_once  = $(eval $(1) := $(shell pkg-config $(2) $(PACKAGES) $(OPTIONAL)))$($(1))
 PACKAGE_CFLAGS = $(call ask_once,asked_cflags,--cflags)
-PACKAGE_LIBS   = $(call ask_once,asked_libs,--libs) -lpg_query
+PACKAGE_LIBS   = $(call ask_once,asked_libs,--libs)
 
 CPPFLAGS_ALL = -D_GNU_SOURCE -Iinclude -Isrc $(if $(filter 1,$(HIREDIS)),-DHAVE_HIREDIS=1) \
 	$(if $(filter 1,$(PAM)),-DHAVE_PAM=1) $(if $(filter 1,$(LDAP)),-DHAVE_LDAP=1) \
@@ -105,7 +105,7 @@ ldflags_fuzz   = $(SANITIZE)
 # $(call libraries,flavour,folders)
 libraries = $(patsubst %,build/$(1)/lib%.a,$(2))
 # $(call link,flavour,inputs,extra flags): libraries of the system come last
-link = $(Q)$(cc_$(1)) -pthread $(ldflags_$(1)) $(3) $(LDFLAGS) -o $@ $(2) -Wl,--as-needed $(PACKAGE_LIBS) -lm
+link = $(Q)$(cc_$(1)) -pthread $(ldflags_$(1)) $(3) $(LDFLAGS) -o $@ $(2) -Wl,--as-needed $(PACKAGE_LIBS) -lpg_query -lm
 
 # $(call library_rule,flavour,folder): main.c is linked by name, not from the library.
 define library_rule

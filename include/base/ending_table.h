@@ -64,6 +64,8 @@ ENDING(SERVER_SIGNATURE, "FATAL", "08P01", "server_login_failed",
        "server login failed: invalid server signature")
 ENDING(SERVER_MECHANISM, "FATAL", "08P01", "server_login_failed",
        "server login failed: none of the server's SASL authentication mechanisms are supported")
+ENDING(SERVER_CHANNEL_BINDING, "FATAL", "08P01", "server_login_failed",
+       "server login failed: channel binding is required, but not what the server does")
 ENDING(SERVER_LOGIN_CACHED, "FATAL", "08P01", "server_login_cached",
        "server login has been failing")
 
@@ -107,6 +109,8 @@ ENDING(SERVER_REFUSED_SSL, "FATAL", "08P01", "server_tls", "server refused SSL")
 ENDING(TLS_FAILED, "FATAL", "08P01", "server_tls", "TLS startup failed")
 ENDING(SERVER_PROTOCOL, "FATAL", "08P01", "server_protocol", "unknown pkt from server")
 ENDING(SERVER_BAD_HEADER, "FATAL", "08P01", "server_protocol", "bad pkt header")
+ENDING(SERVER_OLD_PROTOCOL, "", "00000", "server_old_protocol",
+       "server refuses protocol 3.2, asking for 3.0")
 ENDING(CONNECT_QUERY, "FATAL", "08P01", "connect_query", "exec_on_connect query failed")
 ENDING(SERVER_IDLE, "", "00000", "server_idle_timeout", "server idle timeout")
 ENDING(SERVER_LIFETIME, "", "00000", "server_lifetime", "server lifetime over")
@@ -136,3 +140,8 @@ ENDING(CANCEL_CONSOLE, "", "00000", "cancel_console", "cancel request for consol
 ENDING(CANCEL_LATE, "", "00000", "cancel_late",
        "not sending cancel request for client that is now idle")
 ENDING(CANCEL_TIMEOUT, "", "00000", "cancel_wait_timeout", "cancel_wait_timeout")
+ENDING(CANCEL_FAILED, "", "00000", "cancel_failed", "failed to send cancel request")
+ENDING(CANCEL_NO_PEER, "", "00000", "cancel_no_peer", "could not find peer to forward request to")
+ENDING(CANCEL_HOPS, "", "00000", "cancel_hops",
+       "failed to forward cancel request because its TTL was exhausted")
+ENDING(PEER_REMOVED, "", "00000", "peer_removed", "peer removed")

@@ -38,6 +38,21 @@ enum ssl_negotiation {
 	SSL_NEGOTIATION_DIRECT,
 };
 
+/* As libpq's channel_binding. */
+enum channel_binding {
+	CHANNEL_BINDING_DISABLE,
+	CHANNEL_BINDING_PREFER,
+	CHANNEL_BINDING_REQUIRE,
+	CHANNEL_BINDING_NOT_SET = -1,
+};
+
+/* Which version of the protocol servers are asked for. */
+enum server_protocol {
+	SERVER_PROTOCOL_3_0,
+	SERVER_PROTOCOL_3_2,
+	SERVER_PROTOCOL_AUTO,
+};
+
 enum load_balance_hosts {
 	LOAD_BALANCE_ROUND_ROBIN,
 	LOAD_BALANCE_DISABLE,

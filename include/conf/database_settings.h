@@ -47,6 +47,7 @@ struct database_settings {
 	const char *connect_query;
 	enum load_balance_hosts load_balance_hosts;
 	enum ssl_negotiation sslnegotiation;
+	enum channel_binding channel_binding;
 
 	/* put into the server's start-up packet */
 	const char *client_encoding;

@@ -56,6 +56,10 @@ struct span effective_client_idle_timeout(const struct settings *settings,
 /* How often a socket may be read in one turn of the loop, from 1 up: sbuf_loopcnt. */
 int effective_turn_reads(const struct settings *settings);
 
+/* Database, then global. */
+enum channel_binding effective_channel_binding(const struct settings *settings,
+					       const struct database_settings *database);
+
 /* ---- several hosts behind an entry: the database's own value, then the global one ---- */
 
 /*

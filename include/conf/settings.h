@@ -54,8 +54,7 @@ struct settings {
 	int scram_iterations;
 	const char *ignore_startup_parameters, *track_extra_parameters; /* lists */
 	const char *login_notify_message;
-	bool application_name_add_host;
-	bool disable_pqexec;
+	bool application_name_add_host, disable_pqexec;
 	int max_client_conn;
 	int max_db_client_connections, max_user_client_connections; /* 0 no limit */
 
@@ -63,8 +62,7 @@ struct settings {
 	enum pool_mode pool_mode;
 	int default_pool_size, min_pool_size, reserve_pool_size;
 	int max_db_connections, max_user_connections; /* 0 no limit */
-	struct span reserve_pool_timeout;
-	struct span pool_idle_timeout, autodb_idle_timeout;
+	struct span reserve_pool_timeout, pool_idle_timeout, autodb_idle_timeout;
 	int max_prepared_statements; /* 0: no tracking */
 
 	/* servers */
@@ -72,6 +70,8 @@ struct settings {
 	bool server_reset_query_always, server_round_robin, server_fast_close;
 	struct span server_check_delay, server_connect_timeout, server_login_retry;
 	struct span server_idle_timeout, server_lifetime;
+	enum server_protocol server_protocol;
+	enum channel_binding server_channel_binding;
 
 	/* several hosts behind an entry */
 	bool read_write_split;
@@ -98,8 +98,7 @@ struct settings {
 	unsigned max_packet_size;
 	bool tcp_defer_accept, tcp_keepalive;
 	int tcp_keepcnt, tcp_keepidle, tcp_keepintvl; /* seconds; 0 the system's */
-	int tcp_socket_buffer;			      /* bytes */
-	int tcp_user_timeout;			      /* milliseconds */
+	int tcp_socket_buffer, tcp_user_timeout; /* bytes, milliseconds */
 
 	/* TLS */
 	enum tls_mode client_tls_sslmode, server_tls_sslmode;

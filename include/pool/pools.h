@@ -24,6 +24,7 @@ struct statement_store;
 struct tls_context;
 struct varset_store;
 struct keyring;
+struct peers;
 struct secret;
 struct users;
 
@@ -59,6 +60,8 @@ const struct users *pools_users(const struct pools *pools);
 const struct secret *pools_user_secret(const struct pools *pools, struct slice user);
 /* Keys derived from passwords, for logins of clients and to servers alike. */
 struct keyring *pools_keyring(struct pools *pools);
+/* The processes of [peers], which live as long as the pools. */
+struct peers *pools_peers(const struct pools *pools);
 
 /* The database of this name: a named one, or made from `*`; NULL when there is neither. */
 struct database *pools_database(struct pools *pools, struct slice name);

@@ -14,6 +14,7 @@
  */
 
 #define PROTOCOL_3_0 0x00030000u
+#define PROTOCOL_3_2 0x00030002u /* the newest we speak: longer cancel keys */
 
 /* Walks the name/value pairs of a StartupMessage body. */
 struct startup_pairs {
@@ -52,6 +53,8 @@ void   startup_write_ssl_request(struct buffer *out);
  */
 void startup_write_negotiate(struct buffer *out, uint32_t version, const struct slice *names,
                              unsigned count);
+/* Reads it: the version, and how many options are not known. */
+enum result startup_read_negotiate(struct slice body, uint32_t *version, uint32_t *count) MUST_USE;
 
 /*
  * The "options" start-up parameter: takes the next "-c name=value" or "--name=value" from

@@ -10,6 +10,7 @@
 #include "base/slab.h"
 #include "conf/option.h"
 #include "net/resolve.h"
+#include "pool/peers.h"
 #include "pool/pools.h"
 #include "session/roster.h"
 
@@ -18,6 +19,7 @@ static const struct show *const shows[] = {
 	&show_pools,	      &show_clients, &show_servers,   &show_sockets,   &show_active_sockets,
 	&show_users,	      &show_lists,   &show_mem,	      &show_stats,     &show_stats_totals,
 	&show_stats_averages, &show_totals,  &show_dns_hosts, &show_dns_zones,
+	&show_peers,	      &show_peer_pools,
 };
 
 const struct show_table show_table = { shows, COUNT_OF(shows) };
@@ -261,7 +263,7 @@ static enum result lists_rows(struct admin *admin, struct table *table)
 	put_count(table, "users", users);
 	put_count(table, "peers", admin->settings->peer_count);
 	put_count(table, "pools", counts.pools);
-	put_count(table, "peer_pools", 0);
+	put_count(table, "peer_pools", peers_count(pools_peers(admin->pools)));
 	put_count(table, "free_clients", kept_objects("session"));
 	put_count(table, "used_clients", roster_clients(admin->roster));
 	put_count(table, "login_clients", roster_logging_in(admin->roster));

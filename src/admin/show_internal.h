@@ -9,6 +9,7 @@
 extern const struct show show_help, show_version, show_state, show_config, show_lists, show_mem;
 extern const struct show show_databases, show_pools, show_users;
 extern const struct show show_clients, show_servers, show_sockets, show_active_sockets;
+extern const struct show show_peers, show_peer_pools;
 extern const struct show show_dns_hosts, show_dns_zones;
 extern const struct show show_stats, show_stats_totals, show_stats_averages, show_totals;
 

@@ -98,6 +98,18 @@ static void check_pools(const struct settings *settings, struct complaints *comp
 			   "server_reset_query_always does nothing: server_reset_query is empty");
 }
 
+static void check_peers(const struct settings *settings, struct complaints *complaints)
+{
+	if (settings->peer_count && !settings->peer_id)
+		complaints_add(complaints, COMPLAINT_WARNING, settings->peers[0].file,
+			       settings->peers[0].line,
+			       "section [peers] does nothing: peer_id is 0");
+	if (settings->so_reuseport && !settings->peer_id)
+		WARN_ABOUT(settings, complaints, "so_reuseport",
+			   "so_reuseport without peer_id: a cancel request that another process "
+			   "gets is lost");
+}
+
 /* Only what the entry itself says: global values were looked at once. */
 static void check_database(const struct settings *settings,
 			   const struct database_settings *database, struct complaints *complaints)
@@ -169,6 +181,7 @@ void check_warnings(const struct settings *settings, struct complaints *complain
 	check_auth(settings, complaints);
 	check_tls(settings, complaints);
 	check_pools(settings, complaints);
+	check_peers(settings, complaints);
 	for (size_t i = 0; i < settings->database_count; i++)
 		check_entry(settings, &settings->databases[i], complaints);
 	if (settings->fallback_database)

@@ -43,6 +43,20 @@ const struct choice choice_ssl_negotiation[] = {
 	{ NULL, 0, false },
 };
 
+const struct choice choice_channel_binding[] = {
+	{ "disable", CHANNEL_BINDING_DISABLE, false },
+	{ "prefer", CHANNEL_BINDING_PREFER, false },
+	{ "require", CHANNEL_BINDING_REQUIRE, false },
+	{ NULL, 0, false },
+};
+
+const struct choice choice_server_protocol[] = {
+	{ "3.0", SERVER_PROTOCOL_3_0, false },
+	{ "3.2", SERVER_PROTOCOL_3_2, false },
+	{ "auto", SERVER_PROTOCOL_AUTO, false },
+	{ NULL, 0, false },
+};
+
 const struct choice choice_load_balance[] = {
 	{ "round-robin", LOAD_BALANCE_ROUND_ROBIN, false },
 	{ "disable", LOAD_BALANCE_DISABLE, false },

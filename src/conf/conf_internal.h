@@ -24,6 +24,8 @@ extern const struct choice choice_pool_mode[];
 extern const struct choice choice_auth_type[];
 extern const struct choice choice_tls_mode[];
 extern const struct choice choice_ssl_negotiation[];
+extern const struct choice choice_channel_binding[];
+extern const struct choice choice_server_protocol[];
 extern const struct choice choice_load_balance[];
 extern const struct choice choice_dheparams[];
 extern const struct choice choice_syslog_facility[];

@@ -390,9 +390,6 @@ static void on_section(void *context, struct ini_place place, struct slice name)
 		begin_main(draft, place);
 	if (slice_equal(name, SLICE_LITERAL("pgbouncer")))
 		draft->settings->private->pgbouncers = true;
-	if (draft->section == SECTION_PEERS)
-		complaints_add(draft->complaints, COMPLAINT_WARNING, place.file, place.line,
-			       "section [peers] has no effect yet");
 	if (draft->section != SECTION_UNKNOWN)
 		return;
 	complaints_add(draft->complaints, COMPLAINT_ERROR, place.file, place.line,

@@ -133,6 +133,14 @@ struct span effective_client_idle_timeout(const struct settings *settings,
 				settings->client_idle_timeout);
 }
 
+enum channel_binding effective_channel_binding(const struct settings *settings,
+					       const struct database_settings *database)
+{
+	if (database->channel_binding != CHANNEL_BINDING_NOT_SET)
+		return database->channel_binding;
+	return settings->server_channel_binding;
+}
+
 /* ---- several hosts behind an entry ---- */
 
 bool effective_read_write_split(const struct settings *settings,

@@ -214,9 +214,10 @@ static const struct option rows[] = {
 { INT(min_pool_size, 0, INT_MAX), LIVE, .standard = "0", .group = GROUP_POOLS,
   .help = "How many server connections a pool keeps open even when idle, as long as a client is "
 	"connected or the entry forces a user. Helps when load comes back suddenly." },
-{ INT(peer_id, 0, 16383), LIVE_LATER, .standard = "0", .group = GROUP_LISTEN,
-  .help = "Our number among processes that share a port, so that cancel requests reach the right "
-	"one. 0: we are alone." },
+{ INT(peer_id, 0, 16383), LIVE, .standard = "0", .group = GROUP_LISTEN,
+  .help = "Our number among the processes of [peers], which share a port or a balancer: a cancel "
+	"request that reaches another process than that of its query is passed on to it. Keys "
+	"given out from then on hold the number. 0: we are alone." },
 { PATH(pidfile), FIXED, .standard = "", .group = GROUP_PROCESS,
   .help = "File for our process id. Needed to run in the background." },
 { INT(pkt_buf, 512, 16777216), FIXED_LATER, .standard = "4096", .unit = "bytes",
@@ -289,6 +290,12 @@ static const struct option rows[] = {
   .help = "Rounds of hashing when a SCRAM login is checked against a plain password in "
 	"auth_file. More "
 	"rounds cost an attacker, the client and us alike." },
+{ ENUM(server_channel_binding, enum channel_binding, choice_channel_binding), LIVE,
+  .standard = "prefer", .scoped = "channel_binding", .group = GROUP_SERVER_TLS,
+  .help = "Whether a SCRAM login to a server over TLS is tied to that TLS connection "
+	"(SCRAM-SHA-256-PLUS), so that nobody in between can pass it on: when the server offers it "
+	"(prefer), always (require: every other kind of login is refused), or never (disable, for "
+	"something in between that ends TLS itself)." },
 { TIME(server_check_delay), LIVE, .standard = "30", .group = GROUP_SERVERS,
   .help = "A server connection idle for longer is tried with server_check_query before it is lent "
 	"out. 0 tries it every time." },
@@ -311,6 +318,14 @@ static const struct option rows[] = {
 { TIME(server_login_retry), LIVE, .standard = "15", .group = GROUP_SERVERS,
   .help = "How long to wait after a failed connect or login before trying again. Clients that come "
 	"meanwhile are told the last error." },
+{ ENUM(server_protocol, enum server_protocol, choice_server_protocol), LIVE, .standard = "3.0",
+  .group = GROUP_SERVERS,
+  .help = "Version of the protocol asked of servers. 3.2, of PostgreSQL 18, brings cancel keys too "
+	"long to be guessed; PostgreSQL since 9.3 answers it with what it speaks itself. Not so "
+	"everything that speaks the protocol: some poolers and other databases refuse a version "
+	"they do not know, or close the connection. Hence 3.0 is the default. auto asks for 3.2, "
+	"and when a server refuses that, logs in again with 3.0 and goes on so with its database "
+	"until the next reload." },
 { TEXT(server_reset_query), LIVE, .standard = "DISCARD ALL", .group = GROUP_SERVERS,
   .help = "Query that makes a server clean for its next client, run when a client leaves in "
 	"session "
@@ -341,8 +356,9 @@ static const struct option rows[] = {
 	"an authority the system trusts (verify-ca), and be made out to the host we asked for "
 	"(verify-full). Unix sockets go without. When a reload changes how servers are reached, "
 	"all server connections are replaced as they come free." },
-{ BOOL(so_reuseport), FIXED_LATER, .standard = "0", .group = GROUP_LISTEN,
-  .help = "Lets several processes listen on one port; the kernel spreads the clients." },
+{ BOOL(so_reuseport), FIXED, .standard = "0", .group = GROUP_LISTEN,
+  .help = "Lets several processes listen on one port; the kernel spreads the clients. Each needs "
+	"a unix_socket_dir, a pidfile and a peer_id of its own, and the others in [peers]." },
 { INT(stats_period, 1, INT_MAX), LIVE, .standard = "60", .unit = "seconds", .group = GROUP_LOG,
   .help = "How often averages are computed, and logged with log_stats." },
 { LIST(stats_users), LIVE, .standard = "", .group = GROUP_CONSOLE,

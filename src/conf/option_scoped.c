@@ -81,6 +81,8 @@ static const struct option database_rows[] = {
   .help = "How TLS with the server begins: postgres asks first, direct begins at once, which "
 	"saves a round trip and needs PostgreSQL 17. Without effect while server_tls_sslmode is "
 	"disable, and on Unix sockets." },
+{ ENUM(channel_binding, enum channel_binding, choice_channel_binding), CONNECT,
+  .help = "Instead of server_channel_binding: disable, prefer or require." },
 { SIZE(max_db_connections), LIVE,
   .help = "Instead of the global key. 0 and -1 as if not given." },
 { SIZE(max_db_client_connections), LIVE,

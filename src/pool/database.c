@@ -59,6 +59,7 @@ void database_set_entry(struct database *database, const struct settings *settin
 
 	database->settings = settings_ref(settings);
 	database->entry = entry;
+	database->old_protocol = false;
 	settings_unref(old);
 	LIST_EACH(&database->pool_list, node)
 		pool_set_limits(CONTAINER_OF(node, struct pool, in_database));

@@ -11,6 +11,7 @@
 #include "net/stream.h"
 #include "net/timer.h"
 #include "net/tls.h"
+#include "pool/peers.h"
 #include "pool/pools.h"
 #include "server_internal.h"
 #include "track/statements.h"
@@ -27,6 +28,7 @@ struct pools {
 	struct tls_context     *tls;     /* held; NULL: without TLS */
 	struct users           *users;   /* of auth_file */
 	struct keyring         *keyring;
+	struct peers           *peers;
 	struct stream_limits    limits;  /* of server streams */
 	struct map              names;   /* name -> struct database, the removed ones not */
 	struct list             databases;
@@ -54,6 +56,7 @@ struct database {
 	unsigned                      clients;
 	unsigned                      servers; /* open */
 	bool                          paused, disabled, removed, is_auto;
+	bool                          old_protocol; /* its servers refused a newer one than 3.0 */
 	struct moment                 idle_since; /* no client and no pool; never: in use */
 };
 

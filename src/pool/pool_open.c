@@ -302,6 +302,7 @@ static bool is_final(enum ending why, const struct notice_view *error)
 	case END_SERVER_SIGNATURE:
 	case END_SERVER_REFUSED_SSL:
 	case END_TLS_FAILED:
+	case END_SERVER_CHANNEL_BINDING:
 	case END_SERVER_MECHANISM: return true;
 	default: return false;
 	}

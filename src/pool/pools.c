@@ -103,7 +103,8 @@ struct pools *pools_new(const struct pools_options *options)
 	timer_init(&pools->upkeep, pools->loop, on_upkeep, pools);
 	pools_set_limits(pools);
 	pools->keyring = keyring_new(KEYRING_SIZE, seed);
-	if (!pools->keyring || pools_read_users(pools, pools->settings) != OK ||
+	pools->peers = peers_new(pools->loop, pools->resolver, pools->settings);
+	if (!pools->keyring || !pools->peers || pools_read_users(pools, pools->settings) != OK ||
 	    pools_make_named(pools) != OK) {
 		pools_free(pools);
 		return NULL;
@@ -142,6 +143,7 @@ void pools_free(struct pools *pools)
 	map_release(&pools->names);
 	users_free(pools->users);
 	keyring_free(pools->keyring);
+	peers_free(pools->peers);
 	settings_unref(pools->settings);
 	tls_context_unref(pools->tls);
 	mem_free(pools);
@@ -237,4 +239,9 @@ const struct secret *pools_user_secret(const struct pools *pools, struct slice u
 struct keyring *pools_keyring(struct pools *pools)
 {
 	return pools->keyring;
+}
+
+struct peers *pools_peers(const struct pools *pools)
+{
+	return pools->peers;
 }

@@ -69,6 +69,7 @@ void pools_reload(struct pools *pools, const struct settings *settings)
 		log_error("out of memory: reload is incomplete");
 	if (has_diff)
 		settings_diff_release(&diff);
+	peers_reload(pools->peers, settings);
 	settings_unref(old);
 	LIST_EACH(&pools->pools, node) {
 		struct pool *pool = CONTAINER_OF(node, struct pool, node);

@@ -239,7 +239,9 @@ static void on_end(void *ctx, int error)
 		log_line(LEVEL_DEBUG, server_prefix(server), "%s", strerror(error));
 	if (in_login && error != ENOMEM)
 		why = secure_judge_end(server, server->stream, error);
-	if (in_login)
+	if (why == END_SERVER_CRASHED && server_protocol_steps_down(server, SLICE_NONE))
+		server_close(server, END_SERVER_OLD_PROTOCOL, NULL);
+	else if (in_login)
 		server_refused(server, why, NULL, SLICE_NONE);
 	else
 		server_close(server, why, NULL);

@@ -62,6 +62,8 @@ struct server {
 	bool            told_fatal;  /* its FATAL error was passed to the borrower */
 	bool            dirty;       /* lent since the last reset query */
 	bool            close_needed;
+	bool            answered; /* said something to the start-up packet */
+	uint32_t        protocol; /* the version asked for, then the one spoken */
 
 	struct list cancels;      /* struct cancel aimed at it */
 	struct list cancels_over; /* those whose requesters are not told yet */
@@ -135,6 +137,18 @@ enum result server_login_note(struct server *server, struct slice body);
 /* The connect query's replies came. */
 void server_login_done(struct server *server);
 void server_login_free(struct server *server);
+
+/* ---- server_protocol.c ---- */
+
+/* Which version to ask for; noted in the server. */
+uint32_t server_protocol_ask(struct server *server);
+/* NegotiateProtocolVersion. BROKEN: not an answer to what was asked. */
+enum result server_protocol_negotiated(struct server *server, struct slice body) MUST_USE;
+/*
+ * The login fails: error is the ErrorResponse's body, SLICE_NONE at the end of the connection.
+ * True when that looks like a refusal of the version; the next login then asks for 3.0.
+ */
+bool server_protocol_steps_down(struct server *server, struct slice error);
 
 /* ---- server_reset.c ---- */
 

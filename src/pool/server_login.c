@@ -75,7 +75,8 @@ static void send_startup(struct server *server)
 	const struct database         *database = server->pool->database;
 	const struct database_settings *entry = database->entry;
 	struct buffer                   out = BUFFER_EMPTY;
-	size_t                          mark = startup_write_begin(&out, PROTOCOL_3_0);
+	uint32_t                        version = server_protocol_ask(server);
+	size_t                          mark = startup_write_begin(&out, version);
 
 	write_pair(&out, "user", server->pool->user);
 	write_pair(&out, "database", effective_dbname(entry, database->name));
@@ -157,6 +158,13 @@ void server_login_free(struct server *server)
 
 /* ---- authentication ---- */
 
+static enum channel_binding binding_of(const struct server *server)
+{
+	const struct pool *pool = server->pool;
+
+	return effective_channel_binding(pool->pools->settings, pool->database->entry);
+}
+
 static void answer_cleartext(struct server *server)
 {
 	struct login_secret secret;
@@ -210,9 +218,12 @@ static struct slice choose_mechanism(const struct server *server, struct slice l
                                      uint8_t end_point[STREAM_END_POINT_MAX],
                                      struct scram_channel *channel, bool *declined)
 {
-	size_t len = stream_tls_end_point(server->stream, end_point);
+	enum channel_binding binding = binding_of(server);
+	size_t               len = 0;
 
 	*channel = SCRAM_NO_CHANNEL;
+	if (binding != CHANNEL_BINDING_DISABLE)
+		len = stream_tls_end_point(server->stream, end_point);
 	*declined = false;
 	if (len > 0 && offers(list, SLICE_LITERAL(SCRAM_MECHANISM_PLUS))) {
 		*channel = (struct scram_channel){ SCRAM_BINDING_TLS_SERVER_END_POINT,
@@ -220,8 +231,9 @@ static struct slice choose_mechanism(const struct server *server, struct slice l
 		return SLICE_LITERAL(SCRAM_MECHANISM_PLUS);
 	}
 	*declined = len > 0;
-	return offers(list, SLICE_LITERAL(SCRAM_MECHANISM)) ? SLICE_LITERAL(SCRAM_MECHANISM) :
-	                                                      SLICE_NONE;
+	if (binding == CHANNEL_BINDING_REQUIRE || !offers(list, SLICE_LITERAL(SCRAM_MECHANISM)))
+		return SLICE_NONE;
+	return SLICE_LITERAL(SCRAM_MECHANISM);
 }
 
 static void begin_sasl(struct server *server, struct slice mechanisms)
@@ -237,7 +249,9 @@ static void begin_sasl(struct server *server, struct slice mechanisms)
 
 	pool_login_secret(server->pool, &secret);
 	if (login->sasl != SASL_NONE || !mechanism.data) {
-		fail(server, END_SERVER_MECHANISM);
+		fail(server, binding_of(server) == CHANNEL_BINDING_REQUIRE ?
+		                     END_SERVER_CHANNEL_BINDING :
+		                     END_SERVER_MECHANISM);
 		return;
 	}
 	if (secret.secret.kind != SECRET_PLAIN && !secret.keys) {
@@ -357,6 +371,11 @@ static void on_authentication(struct server *server, struct slice body)
 		fail(server, END_SERVER_PROTOCOL);
 		return;
 	}
+	if (view.request < AUTH_REQUEST_SASL && login->sasl != SASL_VERIFIED &&
+	    binding_of(server) == CHANNEL_BINDING_REQUIRE) {
+		fail(server, END_SERVER_CHANNEL_BINDING);
+		return;
+	}
 	switch (view.request) {
 	case AUTH_REQUEST_OK:
 		/* A server that breaks SCRAM off has not shown that it knows the verifier. */
@@ -381,6 +400,10 @@ static void on_error(struct server *server, struct slice body)
 	char               text[256];
 	struct notice_view view;
 
+	if (server_protocol_steps_down(server, body)) {
+		server_close(server, END_SERVER_OLD_PROTOCOL, NULL);
+		return;
+	}
 	server_error_text(body, text, sizeof(text));
 	if (server->dedicated)
 		log_line(LEVEL_ERROR, server_prefix(server), "login failed: %s", text);
@@ -434,6 +457,12 @@ static void on_key(struct server *server, struct slice body)
 		fail(server, END_NO_MEMORY);
 }
 
+static void on_negotiation(struct server *server, struct slice body)
+{
+	if (server_protocol_negotiated(server, body) != OK)
+		fail(server, END_SERVER_PROTOCOL);
+}
+
 static void on_ready(struct server *server)
 {
 	const char   *query = server->pool->database->entry->connect_query;
@@ -478,7 +507,18 @@ void server_login_done(struct server *server)
 
 static void on_message(struct server *server, const struct message *message)
 {
+	bool first = !server->answered;
+
+	/* Set behind an error, for that may be why there is no other answer. */
+	if (message->type != 'E' && message->type != 'N')
+		server->answered = true;
 	switch (message->type) {
+	case 'v':
+		if (first)
+			on_negotiation(server, message->body);
+		else
+			fail(server, END_SERVER_PROTOCOL);
+		return;
 	case 'R': on_authentication(server, message->body); return;
 	case 'E': on_error(server, message->body); return;
 	case 'S': on_parameter(server, message->body); return;

@@ -6,15 +6,20 @@
  */
 #include "session_internal.h"
 
+#include <string.h>
+
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "pool/canceler.h"
+#include "pool/peers.h"
+#include "pool/pools.h"
 
 struct cancel {
 	struct list_node node;      /* in target->cancels, while there is a target */
 	struct session  *requester; /* NULL: it did not wait */
-	struct session  *target;    /* NULL: it is gone, or its query is */
+	struct session  *target;    /* NULL: it is gone, or its query is; or it is a peer's */
+	struct forward  *forward;   /* on its way to a peer; NULL: it is for one of ours */
 	uint64_t         query;     /* which of the target's queries is meant */
 };
 
@@ -93,13 +98,51 @@ static void cancel_working(struct session *requester, struct session *target)
 	finish(requester, END_NO_MEMORY);
 }
 
+/* One of our peers gave the key, so it is for that one to find whom it means. */
+static void cancel_at_peer(struct session *requester, struct slice key)
+{
+	struct peers  *peers = pools_peers(requester->roster->pools);
+	struct cancel *cancel = mem_alloc_zero(sizeof(*cancel));
+	enum ending    why = END_NO_MEMORY;
+
+	if (cancel != NULL)
+		why = peers_forward(peers, key, on_done, cancel, &cancel->forward);
+	if (why != END_NONE) {
+		mem_free(cancel);
+		finish(requester, why);
+		return;
+	}
+	cancel->requester = requester;
+	requester->cancel = cancel;
+}
+
+/*
+ * Whose key it is. A request that a peer passed on has fewer hops left than the key that was given
+ * out; one given out before there were peers has no hops in it.
+ */
+static struct session *find_target(const struct roster *roster, struct slice key)
+{
+	struct session *target = map_get(&roster->keys, key);
+	uint8_t         fresh[CANCEL_KEY_MAX];
+
+	if (target != NULL || roster->settings->peer_id == 0)
+		return target;
+	memcpy(fresh, key.data, key.len);
+	cancel_key_set_hops(fresh, CANCEL_KEY_HOPS);
+	target = map_get(&roster->keys, (struct slice){ (const char *)fresh, key.len });
+	explicit_bzero(fresh, sizeof(fresh));
+	return target;
+}
+
 void cancel_begin(struct session *requester, struct slice key)
 {
-	struct session *target = map_get(&requester->roster->keys, key);
+	struct session *target = find_target(requester->roster, key);
 
 	/* Whatever comes of it, a requester is never answered. */
 	requester->told = true;
-	if (target == NULL) {
+	if (target == NULL && peers_own(pools_peers(requester->roster->pools), key)) {
+		cancel_at_peer(requester, key);
+	} else if (target == NULL) {
 		finish(requester, END_CANCEL_UNKNOWN);
 	} else if (target->service != NULL) {
 		if (target->visit != NULL)
@@ -122,8 +165,13 @@ void cancel_forget(struct session *session)
 	session->key_len = 0;
 	LIST_EACH(&session->cancels, node)
 		let_go(CONTAINER_OF(node, struct cancel, node));
+	if (session->cancel == NULL)
+		return;
 	/* The cancel goes on: PostgreSQL, too, delivers what it has read. */
-	if (session->cancel != NULL)
-		session->cancel->requester = NULL;
+	session->cancel->requester = NULL;
+	if (session->cancel->forward != NULL) {
+		peers_forget(session->cancel->forward);
+		mem_free(session->cancel);
+	}
 	session->cancel = NULL;
 }

@@ -240,7 +240,7 @@ static void write_negotiation(struct session *session)
 		names[i] = slice_of(at);
 		at += names[i].len + 1;
 	}
-	startup_write_negotiate(&out, PROTOCOL_3_0, names, login->unknown_count);
+	startup_write_negotiate(&out, login->protocol, names, login->unknown_count);
 	if (out.failed)
 		session_end(session, END_NO_MEMORY, NULL);
 	else

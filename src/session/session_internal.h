@@ -53,7 +53,8 @@ struct login {
 	                              replication client all that is for its server */
 	struct buffer     unknown; /* _pq_ options: name NUL ... */
 	unsigned          unknown_count;
-	bool negotiate;            /* it asked for a newer protocol or unknown options */
+	uint32_t protocol;         /* the version spoken with it */
+	bool negotiate;            /* it asked for another protocol or unknown options */
 	bool skip_authentication;
 	bool own_user;
 	int  asked;                /* the enum auth_request that the next 'p' message answers */

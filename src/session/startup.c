@@ -226,6 +226,13 @@ static enum ending keep_names(struct session *session, const struct names_found 
 	return END_NONE;
 }
 
+/* 3.1 was never given out: PostgreSQL went from 3.0 to 3.2. */
+static void choose_protocol(struct login *login, uint32_t asked)
+{
+	login->protocol = asked >= PROTOCOL_3_2 ? PROTOCOL_3_2 : PROTOCOL_3_0;
+	login->negotiate = asked != login->protocol;
+}
+
 enum ending startup_read(struct session *session, const struct startup_frame *frame,
                          const char **detail)
 {
@@ -235,7 +242,7 @@ enum ending startup_read(struct session *session, const struct startup_frame *fr
 	enum ending          ending;
 	enum result          result;
 
-	session->login->negotiate = frame->version != PROTOCOL_3_0;
+	choose_protocol(session->login, frame->version);
 	ending = read_manner(session, frame->body, detail);
 	if (ending != END_NONE)
 		return ending;

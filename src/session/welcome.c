@@ -13,6 +13,7 @@
 #include "pool/pools.h"
 #include "wire/notice.h"
 #include "wire/result.h"
+#include "wire/startup.h"
 #include "wire/sasl.h"
 
 /* Walks the settings the client asked for. */
@@ -256,7 +257,9 @@ void welcome_begin(struct session *session)
 	struct roster           *roster = session->roster;
 	const struct scram_keys *keys = NULL;
 
-	if (cancel_give_key(session, CANCEL_KEY_SHORT) != OK) {
+	if (cancel_give_key(session, session->login->protocol >= PROTOCOL_3_2 ?
+	                                     CANCEL_KEY_LONG :
+	                                     CANCEL_KEY_SHORT) != OK) {
 		session_end(session, END_NO_MEMORY, NULL);
 		return;
 	}

@@ -147,6 +147,19 @@ void startup_write_negotiate(struct buffer *out, uint32_t version, const struct 
 	writer_end(out, mark);
 }
 
+enum result startup_read_negotiate(struct slice body, uint32_t *version, uint32_t *count)
+{
+	struct reader reader;
+
+	reader_init(&reader, body);
+	*version = reader_u32(&reader);
+	*count = reader_u32(&reader);
+	/* A name takes a byte at least, so a count that lies ends soon. */
+	for (uint32_t i = 0; i < *count && reader_ok(&reader) == OK; i++)
+		(void)reader_text(&reader);
+	return reader_end(&reader);
+}
+
 static bool is_space(char c)
 {
 	return c == ' ' || (c >= '\t' && c <= '\r');

@@ -86,11 +86,20 @@ static void check_options(struct slice text)
 	buffer_release(&scratch);
 }
 
+static void check_negotiation(struct slice body)
+{
+	uint32_t version, count;
+
+	if (startup_read_negotiate(body, &version, &count) == OK)
+		CHECK(count <= body.len);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct slice input = { (const char *)data, size };
 
 	check_packet(input);
+	check_negotiation(input);
 	check_options(input);
 	return 0;
 }

@@ -192,6 +192,45 @@ def test_channel_binding(pooler, authority, offered, chosen):
     assert seen == [chosen]
 
 
+@pytest.mark.parametrize("offered, chosen", [
+    (["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"], "SCRAM-SHA-256-PLUS"),
+    (["SCRAM-SHA-256"], None)], ids=["both", "plain"])
+def test_channel_binding_required(pooler, authority, offered, chosen):
+    seen = []
+    with tls.FakeServer(scram_server(authority.server, offered, seen)) as fake:
+        p = pooler(databases=entry(fake, password="secret", user="app"), warm=False,
+                   server_tls_sslmode="require", server_channel_binding="require")
+        if chosen:
+            assert p.wire().value("select 1") == "fake"
+            assert seen[0][0] == chosen
+        else:
+            assert "channel binding is required" in failure_of(p.wire)
+
+
+def test_channel_binding_disabled(pooler, authority):
+    """An entry's word counts before the general one."""
+    seen = []
+    offered = ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"]
+    with tls.FakeServer(scram_server(authority.server, offered, seen)) as fake:
+        p = pooler(databases=entry(fake, password="secret", user="app",
+                                   channel_binding="disable"),
+                   server_tls_sslmode="require", server_channel_binding="require")
+        assert p.wire().value("select 1") == "fake"
+    assert seen == [("SCRAM-SHA-256", "n,,")]
+
+
+@pytest.mark.parametrize("user", ["app", "by_plain", "by_md5", "by_scram"])
+def test_channel_binding_required_of_others(pooler, secure_pg, user):
+    """Neither trust nor another method will do; PostgreSQL's SCRAM does."""
+    p = pooler(postgres=secure_pg, warm=False, server_tls_sslmode="require",
+               databases=entry(secure_pg, channel_binding="require"))
+    if user == "by_scram":
+        with p.wire(user) as client:
+            assert client.value("select current_user") == user
+    else:
+        assert "channel binding is required" in failure_of(lambda: p.wire(user))
+
+
 def test_keys_passed_through(pooler, secure_pg, authority):
     """A client that proved itself by SCRAM-SHA-256-PLUS opens servers that ask for the same."""
     secret = secure_pg.secret_of("by_scram")

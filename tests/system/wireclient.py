@@ -15,6 +15,7 @@ import struct
 import time
 
 PROTOCOL_3_0 = 196608
+PROTOCOL_3_2 = 196610
 SSL_REQUEST = struct.pack("!II", 8, 80877103)
 GSS_REQUEST = struct.pack("!II", 8, 80877104)
 
@@ -42,7 +43,10 @@ def startup(params, version=PROTOCOL_3_0):
 
 
 def cancel_request(pid, key):
-    return struct.pack("!IIII", 16, 80877102, pid, key)
+    """key: a number of four bytes, or bytes."""
+    if isinstance(key, int):
+        key = struct.pack("!I", key)
+    return struct.pack("!III", 12 + len(key), 80877102, pid) + key
 
 
 def query(sql):
@@ -285,7 +289,10 @@ class Wire:
                 name, value = answer.pair()
                 self.parameters[name] = value
             elif answer.kind == "K":
-                self.pid, self.key = struct.unpack("!II", answer.body)
+                self.pid, = struct.unpack_from("!I", answer.body)
+                self.key = answer.body[4:]
+                if len(self.key) == 4:
+                    self.key, = struct.unpack("!I", self.key)
             elif answer.kind == "E":
                 raise ServerError(answer)
             elif answer.kind == "Z":

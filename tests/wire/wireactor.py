@@ -90,6 +90,10 @@ class Actor:
         self.consumed += size
         return out
 
+    def note_key(self, packet):
+        """Of a BackendKeyData that came or went."""
+        self.pid, self.key = int.from_bytes(packet[5:9], "big"), packet[9:]
+
     def packet_size(self):
         """Size of the first packet of input, None while that is not known."""
         header = 4 if self.untyped else 5
@@ -226,6 +230,9 @@ class Stage:
 
     def send_messages(self, actor, messages):
         packets = [self.bytes_of(actor, m) for m in messages]
+        for message, packet in zip(messages, packets):
+            if message.kind == "K":
+                actor.note_key(packet)
         self.last_sent = packets
         self.send(actor, b"".join(packets))
 
@@ -249,6 +256,8 @@ class Stage:
             raise Failure("%s expected %s\n  and got  %s%s" % (
                 actor.name, wanted, actor.describe_input(), problem))
         actor.take(len(packet))
+        if message.kind == "K":
+            actor.note_key(packet)
         if actor.untyped and message.kind == "startup":
             actor.untyped = False
 

@@ -246,7 +246,7 @@ class Player:
             actor.take(len(packet))
             if packet[:1] == b"K":
                 break
-        actor.pid, actor.key = int.from_bytes(packet[5:9], "big"), packet[9:]
+        actor.note_key(packet)
         stage.expect(actor, Message("Z", [text("I")]))
 
     def do_close(self, actor, _):

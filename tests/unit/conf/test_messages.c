@@ -142,7 +142,11 @@ static const struct expected warnings[] = {
 	{ "[pgcarwash]\nauth_file=x\n[databases]\nd=host=a,b read_write_split=on\n",
 	  "test.ini:4: database \"d\": nobody to ask its hosts as: it needs probe_user, user or "
 	  "auth_user" },
-	{ MAIN SOME "[peers]\n1=host=a\n", "test.ini:5: section [peers] has no effect yet" },
+	{ MAIN SOME "[peers]\n2=host=a\n1=host=b\n",
+	  "test.ini:7: section [peers] does nothing: peer_id is 0" },
+	{ MAIN "so_reuseport=1\n" SOME,
+	  "test.ini:3: so_reuseport without peer_id: a cancel request that another process gets is "
+	  "lost" },
 	{ MAIN SOME "[users]\nu=pool_size=1\nu=pool_size=2\n",
 	  "test.ini:7: user \"u\" was already given at test.ini:6, this one counts" },
 	{ MAIN SOME "[pgbouncer]\nauth_type=any\n",

@@ -29,6 +29,9 @@ TEST(every_row_is_whole)
 
 /* Keys that PgBouncer does not have: exporters see them between the others. */
 static const char *const own_keys[] = {
+	"proxy_protocol_from",
+	"server_channel_binding",
+	"server_protocol",
 	"proxy_protocol_from",	"balance",	    "failover_hold",
 	"lag_query",		"max_replica_lag",  "max_replica_lag_bytes",
 	"probe_interval",	"probe_password",   "probe_timeout",

@@ -36,6 +36,17 @@ TEST(a_password_of_the_entry_serves_every_method)
 	check_login(FAKE_SCRAM, DATABASE, false);
 }
 
+/* Without TLS there is no channel a login could be tied to. */
+TEST(channel_binding_is_required_of_every_method)
+{
+	const char *required = "db = host=DIR user=boss password=secret channel_binding=require";
+
+	check_login(FAKE_TRUST, required, false);
+	check_login(FAKE_PLAIN, required, false);
+	check_login(FAKE_MD5, required, false);
+	check_login(FAKE_SCRAM, required, false);
+}
+
 TEST(keys_derived_once_are_remembered)
 {
 	struct world   world;

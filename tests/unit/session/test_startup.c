@@ -129,7 +129,10 @@ TEST(newer_protocols_and_options_are_negotiated)
 	char names[34][24];
 	const char *got;
 
-	got = start_with(&stage, VERSION_3 | 2, pairs);
+	CHECK(is_welcome(start_with(&stage, VERSION_3 | 2, pairs)));
+	got = start_with(&stage, VERSION_3 | 1, pairs);
+	CHECK(got[0] == 'v' && is_welcome(got + 2));
+	got = start_with(&stage, VERSION_3 | 3, pairs);
 	CHECK(got[0] == 'v' && is_welcome(got + 2));
 	for (int i = 0; i < 34; i++) {
 		snprintf(names[i], sizeof(names[i]), "_pq_.%d", i);

@@ -73,6 +73,28 @@ TEST(replication_is_read_as_postgresql_reads_it)
 	}
 }
 
+static enum result read_negotiate(struct slice body)
+{
+	uint32_t version, count;
+
+	return startup_read_negotiate(body, &version, &count);
+}
+
+TEST(negotiation_names_a_version_and_options)
+{
+	uint32_t version, count;
+
+	CHECK_INT_EQ(startup_read_negotiate(BYTES("\0\3\0\2\0\0\0\2_pq_.a\0_pq_.b\0"), &version,
+					    &count),
+		     OK);
+	CHECK_UINT_EQ(version, PROTOCOL_3_2);
+	CHECK_UINT_EQ(count, 2);
+	CHECK_CUT_BROKEN(read_negotiate, BYTES("\0\3\0\2\0\0\0\2_pq_.a\0_pq_.b\0"));
+	CHECK_CUT_BROKEN(read_negotiate, BYTES("\0\3\0\0\0\0\0\0"));
+	CHECK_INT_EQ(read_negotiate(BYTES("\0\3\0\0\0\0\0\0x")), BROKEN);
+	CHECK_INT_EQ(read_negotiate(BYTES("\0\3\0\0\xff\xff\xff\xff_pq_.a\0")), BROKEN);
+}
+
 static enum result read_cancel(struct slice body)
 {
 	struct slice key;
