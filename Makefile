@@ -91,7 +91,7 @@ ar_release     = $(if $(CC_IS_CLANG),$(if $(CLANG_LTO),llvm-ar,ar),gcc-ar)
 ar_debug       = ar
 ar_asan        = ar
 ar_fuzz        = ar
-cflags_release = -O2 $(LTO) -DNDEBUG -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+cflags_release = -O3 $(LTO) -DNDEBUG -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 cflags_debug   = -O0
 cflags_asan    = -O1 $(SANITIZE)
 cflags_fuzz    = -O1 -fsanitize=fuzzer-no-link $(SANITIZE)

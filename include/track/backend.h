@@ -95,6 +95,14 @@ struct reply {
 struct reply backend_reply(struct backend *backend, const struct message *message);
 
 /*
+ * The short way for what is most common. True when the message is for *creditor, as it is, and
+ * nothing else follows from it: notice of it has been taken then, and backend_reply is not to be
+ * called. False: nothing was done, backend_reply knows.
+ */
+bool backend_passes(struct backend *backend, const struct message *message,
+		    struct conversation **creditor);
+
+/*
  * True when DataRow ('D') and CopyData ('d') messages may pass to *creditor (NULL: be dropped)
  * without backend_reply: the oldest debt is answered by them.
  */

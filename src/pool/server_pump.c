@@ -248,6 +248,10 @@ static enum pump_step next_message(struct hand *hand)
 		return is_interrupted(hand) ? PUMP_MOVE : PUMP_ON;
 	}
 	pump->rows = 0;
+	if (backend_passes(&server->backend, &message, &creditor)) {
+		take_message(hand, &message, creditor);
+		return is_interrupted(hand) ? PUMP_MOVE : PUMP_ON;
+	}
 	reply = backend_reply(&server->backend, &message);
 	if (reply.action == REPLY_BROKEN)
 		return break_off(hand, END_SERVER_PROTOCOL);

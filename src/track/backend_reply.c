@@ -1,55 +1,13 @@
 /*
  * What one reply of a server means: which debt it answers, who gets it, what its error tells of
  * shared statements. The order of replies is PostgreSQL docs, "Message Flow"; what the server
- * skips after an error is "Extended Query" there. Called by the server's pump.
+ * skips after an error is "Extended Query" there. Called by the server's pump. Which message may
+ * answer which debt, and what needs none of this, is in backend_pass.c.
  */
 #include "track/prepared.h"
 #include "track_internal.h"
 #include "wire/notice.h"
 #include "wire/result.h"
-
-#define BIT(kind) (1u << (kind))
-#define RESULTS	  (BIT(DEBT_QUERY) | BIT(DEBT_EXECUTE))
-#define ENDS	  (BIT(DEBT_QUERY) | BIT(DEBT_FUNCTION) | BIT(DEBT_SYNC))
-
-struct reply_rule {
-	char type;
-	unsigned belongs; /* kinds of debt it may be an answer to */
-	unsigned settles; /* kinds it is the whole answer to */
-};
-
-static const struct reply_rule rules[] = {
-	{ '1', BIT(DEBT_PARSE), BIT(DEBT_PARSE) },
-	{ '2', BIT(DEBT_BIND), BIT(DEBT_BIND) },
-	{ '3', BIT(DEBT_CLOSE), BIT(DEBT_CLOSE) },
-	{ 't', BIT(DEBT_DESCRIBE), 0 },
-	{ 'T', BIT(DEBT_DESCRIBE) | RESULTS, BIT(DEBT_DESCRIBE) },
-	{ 'n', BIT(DEBT_DESCRIBE), BIT(DEBT_DESCRIBE) },
-	{ 'D', RESULTS, 0 },
-	{ 'C', RESULTS, BIT(DEBT_EXECUTE) },
-	{ 'I', RESULTS, BIT(DEBT_EXECUTE) },
-	{ 's', BIT(DEBT_EXECUTE), BIT(DEBT_EXECUTE) },
-	{ 'V', BIT(DEBT_FUNCTION), 0 },
-	{ 'G', RESULTS, 0 },
-	{ 'H', RESULTS, 0 },
-	{ 'W', RESULTS, 0 },
-	{ 'd', RESULTS, 0 },
-	{ 'c', RESULTS, 0 },
-	{ 'Z', ENDS, ENDS },
-};
-
-static const struct reply_rule *find_rule(char type)
-{
-	/* Asked for every reply: by type, not by search. */
-	static const unsigned char place[128] = {
-		['1'] = 1,  ['2'] = 2,  ['3'] = 3,  ['t'] = 4,  ['T'] = 5,  ['n'] = 6,
-		['D'] = 7,  ['C'] = 8,  ['I'] = 9,  ['s'] = 10, ['V'] = 11, ['G'] = 12,
-		['H'] = 13, ['W'] = 14, ['d'] = 15, ['c'] = 16, ['Z'] = 17,
-	};
-	unsigned i = place[type & 0x7f];
-
-	return i > 0 && rules[i - 1].type == type ? &rules[i - 1] : NULL;
-}
 
 static struct reply broken(void)
 {
@@ -546,7 +504,7 @@ static bool note_answer(struct backend *backend, struct debt *head, const struct
 
 static struct reply on_answer(struct backend *backend, const struct message *message)
 {
-	const struct reply_rule *rule = find_rule(message->type);
+	const struct reply_rule *rule = reply_rule_of(message->type);
 	struct reply reply = { .action = REPLY_FORWARD };
 	struct debt *head;
 	size_t ahead;
@@ -575,7 +533,11 @@ static struct reply on_answer(struct backend *backend, const struct message *mes
 
 struct reply backend_reply(struct backend *backend, const struct message *message)
 {
+	struct reply reply = { .action = REPLY_FORWARD };
+
 	buffer_clear(&backend->own);
+	if (backend_passes(backend, message, &reply.creditor))
+		return reply;
 	switch (message->type) {
 	case 'E': return on_error(backend, message);
 	case 'S':
@@ -583,15 +545,4 @@ struct reply backend_reply(struct backend *backend, const struct message *messag
 	case 'A': return on_asynchronous(backend, message);
 	default: return on_answer(backend, message);
 	}
-}
-
-bool backend_rows_flow(struct backend *backend, struct conversation **creditor)
-{
-	struct debt *head = ledger_head(&backend->ledger);
-
-	if (head == NULL || (BIT(head->kind) & RESULTS) == 0 || head->fate != FATE_FORWARD)
-		return false;
-	*creditor = head->creditor;
-	backend->told = true;
-	return true;
 }

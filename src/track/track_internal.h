@@ -69,6 +69,21 @@ void backend_set_unnamed(struct backend *backend, struct statement *statement, u
  */
 bool backend_is_open(const struct backend *backend, uint64_t number);
 
+/* Sets of kinds of debt. */
+#define BIT(kind) (1u << (kind))
+#define RESULTS	  (BIT(DEBT_QUERY) | BIT(DEBT_EXECUTE))
+#define ENDS	  (BIT(DEBT_QUERY) | BIT(DEBT_FUNCTION) | BIT(DEBT_SYNC))
+
+struct reply_rule {
+	char type;
+	unsigned belongs; /* kinds of debt it may be an answer to */
+	unsigned settles; /* kinds it is the whole answer to */
+	bool plain;	  /* backend_passes may do with it */
+};
+
+/* NULL: such a message answers nothing. */
+const struct reply_rule *reply_rule_of(char type);
+
 /* Drops the oldest debt. */
 void backend_settle(struct backend *backend);
 /* True when the server does not answer this debt: we do, or nobody. */

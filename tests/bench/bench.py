@@ -50,7 +50,7 @@ def run_once(line, target, postgres):
     try:
         line.prepare(postgres)
         postgres.be_quiet()
-        target.start(line.session_size(target))
+        target.start(line.setup(target))
         return line.run(target)
     except (BenchError, ServerError, OSError) as problem:
         reason = f"failed: {problem}{target.last_words()}"
@@ -62,7 +62,7 @@ def run_once(line, target, postgres):
 
 def run_line(line, plan, targets, postgres):
     result = report.Result(line, plan.targets)
-    result.session_pooled = {t.name for t in targets if line.session_size(t)}
+    result.session_pooled = {t.name for t in targets if line.setup(t).session_size}
     tell(f"{line.name}:", end="")
     for number in range(line.rounds(plan.rounds)):
         runs = {}

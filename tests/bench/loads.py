@@ -1,14 +1,18 @@
 """The lines of the bench. Each line runs against one started target and gives numbers.
 
-A line says which targets it can be run against, and whether a target must be set up with one
-server connection for each client.
+A line says which targets it can be run against, and how a target must be set up: with TLS, with
+passwords, with one server connection for each client.
 """
 
 import contextlib
+import dataclasses
+import json
+import pathlib
+import sys
 import time
 
 import machine
-from machine import DATABASE, POOL_SIZE, USER, BenchError
+from machine import DATABASE, PLAIN, POOL_SIZE, SCRAM_PASSWORD, USER, BenchError, Setup
 from rawclient import Herd, RawClient
 
 WARM_SECONDS = 0.3
@@ -30,9 +34,9 @@ class Line:
         """Why this line cannot be run against the target, or None."""
         return None
 
-    def session_size(self, target):
-        """How many servers a session pool must have for this line, or None for the usual pool."""
-        return None
+    def setup(self, target):
+        """How the target has to be set up."""
+        return PLAIN
 
     def prepare(self, postgres):
         """Before each run, nothing measured yet."""
@@ -84,22 +88,37 @@ class PgbenchLine(Line):
 
     kind = "pgbench"
 
-    def __init__(self, script, protocol, clients, seconds, connect_each=False):
+    def __init__(self, script, protocol, clients, seconds, connect_each=False, wanted=PLAIN):
         self.script, self.protocol, self.clients = script, protocol, clients
+        self.wanted = wanted
         self.seconds, self.connect_each = seconds / 2 if clients == 1 else seconds, connect_each
         self.threads = min(clients, THREADS)
         first = "connect" if connect_each else f"{script}-{protocol}"
-        self.name = f"{first}-{clients}"
+        secured = [(name, words) for name, words, there in (
+            ("tls-both", "TLS on both sides", wanted.client_tls and wanted.server_tls),
+            ("tls", "TLS from clients", wanted.client_tls and not wanted.server_tls),
+            ("scram", "SCRAM", wanted.scram)) if there]
+        self.name = "-".join([*(name for name, _ in secured), first, str(clients)])
         what = {"select": "select-only", "tpcb": "TPC-B-like"}[script]
         how = "connect each time" if connect_each else protocol
-        self.title = f"{what}, {how}, {clients} client{'s' if clients > 1 else ''}"
+        self.title = ", ".join([what, how, f"{clients} client{'s' if clients > 1 else ''}",
+                                *(words for _, words in secured)])
 
     def rounds(self, wanted):
         return 2 * wanted - 1 if self.clients == 1 else wanted
 
-    def session_size(self, target):
+    def leaves_out(self, target):
+        if self.wanted.client_tls and not target.speaks_tls:
+            return "TLS passes through it"
+        if self.wanted.server_tls and not target.shares_servers:
+            return "there is but one side"
+        return None
+
+    def setup(self, target):
         alone = self.protocol == "prepared" and target.shares_servers
-        return self.clients if alone and not target.prepares_in_transaction_mode else None
+        if alone and not target.prepares_in_transaction_mode:
+            return dataclasses.replace(self.wanted, session_size=self.clients)
+        return self.wanted
 
     def prepare(self, postgres):
         if self.script == "tpcb":
@@ -112,13 +131,14 @@ class PgbenchLine(Line):
                 {"select": "select-only", "tpcb": "tpcb-like"}[self.script],
                 "-c", self.clients, "-j", self.threads, "-T", MOST_SECONDS,
                 "-l", f"--log-prefix={prefix}", "-h", "127.0.0.1", "-p", port,
-                "-U", USER] + ["-C"] * self.connect_each + [DATABASE]
+                "-U", self.wanted.user] + ["-C"] * self.connect_each + [DATABASE]
 
     def run(self, target):
         prefix, output = target.folder / "transactions", target.folder / "pgbench.out"
         with contextlib.closing(TransactionLog(prefix)) as log:
             with open(output, "wb") as out:
-                process = machine.spawn(self._command(target.port, prefix), target.folder, out)
+                process = machine.spawn(self._command(target.port, prefix), target.folder, out,
+                                        environment=self.wanted.environment)
             try:
                 numbers = self._measure(process, log, target.pid)
                 if "error:" in output.read_text(errors="replace"):
@@ -195,11 +215,20 @@ class BulkLine(Line):
 
     kind = "bulk"
 
-    def __init__(self, name, title, sql, rows):
+    def __init__(self, name, title, sql, rows, wanted=PLAIN):
         self.name, self.title, self.sql, self.rows = name, title, sql, rows
+        self.wanted = wanted
+
+    def leaves_out(self, target):
+        if self.wanted.client_tls and not target.shares_servers:
+            return "there is but one side"
+        return None
+
+    def setup(self, target):
+        return self.wanted
 
     def run(self, target):
-        client = RawClient(target.port, USER, DATABASE)
+        client = RawClient(target.port, USER, DATABASE, self.wanted.client_tls)
         try:
             client.swallow(self.sql.format(rows=max(1, self.rows // 50)))
             begin = Sample(target.pid)
@@ -248,6 +277,69 @@ class IdleLine(Line):
                 "rss_kb": asked.rss_kb}
 
 
+class StormLine(PgbenchLine):
+    """A small pgbench goes on while waves of new clients come, all at once, prove who they are
+    and leave: what it waits for is what counts. The waves are the same for everybody."""
+
+    kind = "storm"
+    WAVE, PAUSE_SECONDS = 200, 0.5
+
+    def __init__(self, seconds, name, title, tls):
+        super().__init__("select", "simple", 8, seconds, wanted=Setup(client_tls=tls, scram=True))
+        self.name = name
+        self.title = f"{title}, {self.WAVE} at once every {self.PAUSE_SECONDS} s"
+
+    def run(self, target):
+        self.port, self.folder = target.port, target.folder
+        return super().run(target)
+
+    def leaves_out(self, target):
+        return super().leaves_out(target) or (
+            None if target.shares_servers else "a process for each login, no pooler")
+
+    def _measure(self, process, log, pid):
+        """The storm begins before anything is measured, and ends after it."""
+        out = open(self.folder / "storm.out", "wb")
+        storm = machine.spawn(
+            [sys.executable, "-B", pathlib.Path(__file__).with_name("storm.py").resolve(),
+             self.port, self.wanted.user, DATABASE, SCRAM_PASSWORD, self.WAVE, self.PAUSE_SECONDS,
+             int(self.wanted.client_tls)], self.folder, out, as_ourselves=True)
+        try:
+            numbers = super()._measure(process, log, pid)
+        finally:
+            machine.end(storm, machine.signal.SIGINT)
+            out.close()
+        told = (self.folder / "storm.out").read_text(errors="replace")
+        try:
+            numbers.update(json.loads(told))
+        except ValueError:
+            raise BenchError(f"the storm: {told[-500:].strip()}") from None
+        if numbers["refused"]:
+            raise BenchError(f"{numbers['refused']} clients could not log in")
+        return numbers
+
+
+TLS_IN = Setup(client_tls=True)
+TLS_BOTH = Setup(client_tls=True, server_tls=True)
+
+
+def secured_lines(seconds, part, size):
+    """TLS and passwords: first what goes on for long, then what logs in."""
+    lines = [PgbenchLine("select", "simple", 50, seconds, wanted=TLS_IN),
+             PgbenchLine("select", "extended", 50, seconds, wanted=TLS_IN),
+             PgbenchLine("select", "simple", 50, seconds, wanted=TLS_BOTH),
+             PgbenchLine("select", "simple", 10, seconds, True, Setup(scram=True)),
+             PgbenchLine("select", "simple", 10, seconds, True, TLS_IN)]
+    lines.append(BulkLine("tls-copy-out", f"COPY out, {size} in rows of 100 bytes, TLS on both"
+                          " sides", COPY_OUT, 9_600_000 // part, TLS_BOTH))
+    lines.append(StormLine(seconds, "storm", "login storm with SCRAM", False))
+    lines.append(StormLine(seconds, "tls-storm", "login storm with TLS and SCRAM", True))
+    return lines
+
+
+COPY_OUT = "COPY (SELECT generate_series(1, {rows}), repeat('x', 90)) TO STDOUT"
+
+
 def all_lines(seconds, quick):
     lines = [PgbenchLine("select", protocol, clients, seconds)
              for protocol in ("simple", "extended", "prepared") for clients in (1, 50, 1000)]
@@ -262,10 +354,9 @@ def all_lines(seconds, quick):
     part = 5 if quick else 1
     size = "200 MB" if quick else "1 GB"
     lines.append(BulkLine("copy-out", f"COPY out, {size} in rows of 100 bytes",
-                          "COPY (SELECT generate_series(1, {rows}), repeat('x', 90)) TO STDOUT",
-                          9_600_000 // part))
+                          COPY_OUT, 9_600_000 // part))
     lines.append(BulkLine("large-rows", f"select, {size} in rows of 1 MB",
                           "SELECT repeat('x', 1000000) FROM generate_series(1, {rows})",
                           1000 // part))
     lines.append(IdleLine(2000 if quick else 10000))
-    return lines
+    return lines + secured_lines(seconds, part, size)

@@ -5,6 +5,7 @@ an unprivileged user. Children die with this process and are signalled by their 
 """
 
 import ctypes
+import dataclasses
 import os
 import pathlib
 import pwd
@@ -20,6 +21,7 @@ import time
 from rawclient import RawClient, ServerError
 
 USER, DATABASE = "postgres", "bench"
+SCRAM_USER, SCRAM_PASSWORD = "visitor", "a password of some length"
 PG_MAX_CONNECTIONS = 1150
 POOL_SIZE = 20
 SCALE = 20  # pgbench: 2 million accounts, about 300 MB
@@ -27,6 +29,29 @@ SCALE = 20  # pgbench: 2 million accounts, about 300 MB
 
 class BenchError(Exception):
     pass
+
+
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    """How a target is to be set up for a line."""
+
+    session_size: int = 0  # pool sessions, with so many servers; 0: the usual pool
+    client_tls: bool = False
+    server_tls: bool = False
+    scram: bool = False  # clients prove who they are, the user being SCRAM_USER
+
+    @property
+    def user(self):
+        return SCRAM_USER if self.scram else USER
+
+    @property
+    def environment(self):
+        """What libpq is to be told."""
+        return {"PGSSLMODE": "require" if self.client_tls else "disable",
+                "PGPASSWORD": SCRAM_PASSWORD}
+
+
+PLAIN = Setup()
 
 
 # ---- processes --------------------------------------------------------------------------------
@@ -58,12 +83,13 @@ def clean_environment(folder):
     return keep
 
 
-def spawn(argv, folder, log, end_signal=signal.SIGKILL):
+def spawn(argv, folder, log, end_signal=signal.SIGKILL, environment=None, as_ourselves=False):
     """A session of its own keeps the terminal's Ctrl-C away: we end it in our order."""
     return subprocess.Popen([str(a) for a in argv], cwd=folder, stdin=subprocess.DEVNULL,
-                            stdout=log, stderr=log, env=clean_environment(folder),
+                            stdout=log, stderr=log,
+                            env={**clean_environment(folder), **(environment or {})},
                             start_new_session=True, preexec_fn=_in_child(end_signal),
-                            **unprivileged())
+                            **({} if as_ourselves else unprivileged()))
 
 
 def end(process, how, seconds=10):
@@ -144,7 +170,8 @@ class Postgres:
         "full_page_writes": "off", "wal_level": "minimal", "max_wal_senders": 0,
         "max_wal_size": "'4GB'", "checkpoint_timeout": "'1h'", "shared_buffers": "'768MB'",
         "max_connections": PG_MAX_CONNECTIONS, "autovacuum": "off", "jit": "off",
-        "log_min_messages": "fatal", "lc_messages": "'C'",
+        "log_min_messages": "fatal", "lc_messages": "'C'", "ssl": "on",
+        "password_encryption": "'scram-sha-256'",
     }
 
     def __init__(self, folder):
@@ -158,9 +185,14 @@ class Postgres:
             capture_output=True, text=True, env=clean_environment(self.folder), **unprivileged())
         if done.returncode:
             raise BenchError(f"initdb failed: {done.stdout}{done.stderr}")
+        certificate, key = make_certificate(self.folder)
         with open(data / "postgresql.conf", "a", encoding="ascii") as conf:
             conf.write("".join(f"{k} = {v}\n" for k, v in self.SETTINGS.items()))
             conf.write(f"port = {self.port}\n")
+            conf.write(f"ssl_cert_file = '{certificate}'\nssl_key_file = '{key}'\n")
+        rules = data / "pg_hba.conf"
+        rules.write_text(f"host all {SCRAM_USER} 127.0.0.1/32 scram-sha-256\n"
+                         + rules.read_text())
         log_path = self.folder / "postgresql.log"
         with open(log_path, "ab") as log:
             self.process = spawn([postgres_program("postgres"), "-D", data], self.folder, log,
@@ -182,6 +214,9 @@ class Postgres:
             env=clean_environment(self.folder), cwd=self.folder)
         if done.returncode:
             raise BenchError(f"pgbench -i failed: {done.stderr}")
+        self.ask(f"create role {SCRAM_USER} login password '{SCRAM_PASSWORD}'")
+        self.ask(f"grant all on all tables in schema public to {SCRAM_USER}")
+        self.secret = self.ask(f"select rolpassword from pg_authid where rolname = '{SCRAM_USER}'")
         self.ask("checkpoint")
 
     def ask(self, sql, database=DATABASE):
@@ -203,6 +238,21 @@ class Postgres:
             end(self.process, signal.SIGINT, 30)
 
 
+def make_certificate(folder):
+    """Certificate and key of localhost (ECDSA, P-256), one for everybody."""
+    certificate, key = folder / "tls.crt", folder / "tls.key"
+    done = subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-keyout", key, "-out", certificate, "-days", "30", "-subj", "/CN=localhost",
+         "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"], capture_output=True, text=True)
+    if done.returncode:
+        raise BenchError(f"openssl: {done.stderr}")
+    for path in (certificate, key):
+        give_away(path)
+        path.chmod(0o600)
+    return certificate, key
+
+
 # ---- targets ----------------------------------------------------------------------------------
 
 class Target:
@@ -210,6 +260,7 @@ class Target:
 
     shares_servers = False  # one server connection serves many clients
     prepares_in_transaction_mode = False
+    speaks_tls = True  # itself: what passes through does not count
 
     def __init__(self, folder, postgres):
         self.folder, self.postgres = folder, postgres
@@ -219,10 +270,9 @@ class Target:
     def pid(self):
         return self.process.pid if self.process else None
 
-    def start(self, session_size=None):
-        """session_size: session pooling with so many servers, instead of transactions."""
+    def start(self, setup=PLAIN):
         self.port = free_port()
-        self.config_path().write_text(self.config(session_size), encoding="ascii")
+        self.config_path().write_text(self.config(setup), encoding="ascii")
         give_away(self.config_path())
         with open(self.log_path(), "wb") as log:
             self.process = spawn(self.command(), self.folder, log)
@@ -231,9 +281,9 @@ class Target:
             if self.process.poll() is not None:
                 raise BenchError("it did not start")
             try:
-                RawClient(self.port, USER, DATABASE).close()
+                socket.create_connection(("127.0.0.1", self.port)).close()
                 return True
-            except (OSError, ServerError):
+            except OSError:
                 return False
         wait_until(accepts, 10, f"{self.name}'s start")
 
@@ -261,7 +311,7 @@ class Target:
 class Direct(Target):
     name = "direct"
 
-    def start(self, session_size=None):
+    def start(self, setup=PLAIN):
         self.port = self.postgres.port
 
     def version(self):
@@ -270,6 +320,7 @@ class Direct(Target):
 
 class Haproxy(Target):
     name = "haproxy"
+    speaks_tls = False
 
     def config(self, _):
         return ("global\n maxconn 4000\n nbthread 1\ndefaults\n mode tcp\n timeout connect 30s\n"
@@ -289,16 +340,23 @@ class Pooler(Target):
 
     shares_servers = True
 
-    def config(self, session_size):
+    def config(self, setup):
         users = self.folder / "users.txt"
-        users.write_text(f'"{USER}" ""\n', encoding="ascii")
+        users.write_text(f'"{USER}" ""\n"{SCRAM_USER}" "{self.postgres.secret}"\n',
+                         encoding="ascii")
         give_away(users)
+        size = setup.session_size or POOL_SIZE
         settings = {
             "listen_addr": "127.0.0.1", "listen_port": self.port, "unix_socket_dir": "",
-            "auth_type": "trust", "auth_file": users, "max_client_conn": 20000,
-            "pool_mode": "session" if session_size else "transaction",
-            "default_pool_size": session_size or POOL_SIZE,
-            "max_db_connections": session_size or POOL_SIZE,
+            "auth_type": "scram-sha-256" if setup.scram else "trust", "auth_file": users,
+            "max_client_conn": 20000,
+            "pool_mode": "session" if setup.session_size else "transaction",
+            "default_pool_size": size, "max_db_connections": size,
+            "client_tls_sslmode": "require" if setup.client_tls else "disable",
+            "client_tls_cert_file": self.folder / "tls.crt",
+            "client_tls_key_file": self.folder / "tls.key",
+            "server_tls_sslmode": "verify-full" if setup.server_tls else "disable",
+            "server_tls_ca_file": self.folder / "tls.crt",
             "server_lifetime": 86400, "server_idle_timeout": 0, "query_wait_timeout": 600,
             "ignore_startup_parameters": "extra_float_digits",
             "log_connections": 0, "log_disconnections": 0, "log_stats": 0,

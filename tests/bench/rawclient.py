@@ -5,6 +5,7 @@ They speak protocol 3.0 on bare sockets, so that what is measured is the other s
 
 import select
 import socket
+import ssl
 import struct
 import time
 
@@ -13,10 +14,17 @@ LOGINS_AT_ONCE = 64  # below the smallest listen backlog in use
 CLIENTS_PER_ADDRESS = 5000  # ephemeral ports are about 28,000 for each source address
 READY_FOR_QUERY = b"Z\x00\x00\x00\x05I"
 IP_BIND_ADDRESS_NO_PORT = 24
+SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 
 
 class ServerError(Exception):
     pass
+
+
+def trusting_context():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def startup_message(user, database):
@@ -51,9 +59,14 @@ def messages(data):
 class RawClient:
     """One blocking connection."""
 
-    def __init__(self, port, user, database):
+    def __init__(self, port, user, database, tls=False):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=SOCKET_SECONDS)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            self.socket.sendall(SSL_REQUEST)
+            if self.socket.recv(1) != b"S":
+                raise ServerError("no TLS there")
+            self.socket = trusting_context().wrap_socket(self.socket)
         self.socket.sendall(startup_message(user, database))
         self._read_reply()
 

@@ -2,6 +2,7 @@
 
 import java.io.StringReader;
 import java.io.StringWriter;
+import java.math.BigDecimal;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.PreparedStatement;
@@ -9,6 +10,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Savepoint;
 import java.sql.Statement;
+import java.sql.Types;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -296,6 +298,86 @@ public class Jdbc {
 		pool.shutdown();
 	}
 
+	private static Connection console(String options) throws SQLException {
+		return DriverManager.getConnection("jdbc:postgresql://127.0.0.1:"
+				+ System.getenv("POOLER_PORT") + "/pgcarwash?user=admin&sslmode=disable" + options);
+	}
+
+	// The value beside key in a SHOW of two or more columns.
+	private static String setting(Connection console, String show, String key) throws SQLException {
+		try (Statement statement = console.createStatement();
+				ResultSet result = statement.executeQuery(show)) {
+			while (result.next()) {
+				if (key.equals(result.getString(1))) {
+					return result.getString(2);
+				}
+			}
+		}
+		return null;
+	}
+
+	private static void consoleTypes(String options) throws Exception {
+		try (Connection client = connect(""); Connection console = console(options)) {
+			must(number(client, "select 1") == 1, "client");
+			for (int turn = 0; turn < 8; turn++) {
+				try (PreparedStatement statement = console.prepareStatement("SHOW POOLS");
+						ResultSet result = statement.executeQuery()) {
+					int column = result.findColumn("cl_active");
+					must(result.getMetaData().getColumnType(column) == Types.INTEGER, "int4");
+					must(result.getMetaData().getColumnType(1) == Types.VARCHAR, "text");
+					int pools = 0;
+					for (; result.next(); pools++) {
+						must(result.getObject(column) instanceof Integer, "an Integer");
+						must(result.getObject(1) instanceof String, "a String");
+					}
+					must(pools >= 2, "only " + pools + " pools");
+				}
+				try (Statement statement = console.createStatement();
+						ResultSet result = statement.executeQuery("SHOW STATS")) {
+					must(result.next(), "no row");
+					must(result.getObject("total_query_count") instanceof BigDecimal, "a BigDecimal");
+					must(result.getLong("total_query_count") >= 0, "a count");
+				}
+			}
+		}
+	}
+
+	private static void consoleTypes() throws Exception {
+		for (String options : new String[] {"", "&preferQueryMode=simple", "&prepareThreshold=1",
+				"&prepareThreshold=-1"}) {
+			consoleTypes(options);
+		}
+	}
+
+	private static void consoleSteers() throws Exception {
+		try (Connection console = console("&prepareThreshold=1"); Connection client = connect("");
+				Statement statement = console.createStatement()) {
+			must(console.isValid(5), "not valid");
+			must(!statement.execute("PAUSE app"), "PAUSE has a result");
+			ExecutorService other = Executors.newSingleThreadExecutor();
+			Future<Long> waits = other.submit(() -> number(client, "select 7"));
+			Thread.sleep(300);
+			must(!waits.isDone(), "PAUSE holds nobody");
+			statement.execute("RESUME app");
+			must(waits.get() == 7, "wrong value");
+			other.shutdown();
+			for (int turn = 1; turn < 8; turn++) {
+				statement.execute("SET query_wait_timeout = " + turn);
+				must(("" + turn).equals(setting(console, "SHOW CONFIG", "query_wait_timeout")), "SET");
+			}
+			statement.execute("RELOAD");
+			must("20".equals(setting(console, "SHOW CONFIG", "query_wait_timeout")), "RELOAD");
+			fails("08P01", () -> statement.execute("PAUSE nowhere"));
+			fails("08P01", () -> statement.executeQuery("SHOW NONSENSE"));
+			must(setting(console, "SHOW STATE", "paused").equals("no"), "state after errors");
+			console.setAutoCommit(false);
+			must(setting(console, "SHOW LISTS", "databases") != null, "no lists");
+			console.commit();
+			console.setAutoCommit(true);
+			must(number(client, "select 8") == 8, "client");
+		}
+	}
+
 	private static void run(String name, Case work) {
 		try {
 			work.run();
@@ -320,6 +402,10 @@ public class Jdbc {
 		run("timeout", Jdbc::timeout);
 		run("settings", Jdbc::settings);
 		run("threads", Jdbc::threads);
+		if ("pgcarwash".equals(System.getenv("POOLER_KIND"))) {
+			run("console types", Jdbc::consoleTypes);
+			run("console steers", Jdbc::consoleSteers);
+		}
 		System.exit(0);
 	}
 }

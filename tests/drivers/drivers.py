@@ -49,7 +49,8 @@ DRIVERS = {
 
 def run_driver(name, command, pooler, label):
     """Prints what the program says; how many cases passed and failed."""
-    environment = {**os.environ, "POOLER_PORT": str(pooler.port), "TZ": "UTC", "LC_ALL": "C.UTF-8"}
+    environment = {**os.environ, "POOLER_PORT": str(pooler.port), "POOLER_KIND": harness.KIND,
+                   "TZ": "UTC", "LC_ALL": "C.UTF-8"}
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=CASE_SECONDS,
                               env=environment)

@@ -2,6 +2,7 @@
 
 import asyncio
 import subprocess
+import threading
 import time
 
 import pytest
@@ -139,6 +140,94 @@ def test_console_with_psql(pooler):
     assert "cl_waiting" in done.stdout and "force_user" in done.stdout
     done = p.psql("-c", "SHOW HELP", user="admin", database=harness.CONSOLE)
     assert "Console usage" in done.stderr
+
+
+def test_steering_with_psql(pooler, pg):
+    """A runbook: commands in a file, with comments, in one go and one at a time."""
+    p = pooler()
+    p.wire().close()
+    runbook = """\\set ON_ERROR_STOP on
+        -- before the move
+        PAUSE app;
+        SHOW DATABASES \\g (format=unaligned)
+        /* the move */ SET query_wait_timeout = 33;
+        SET server_lifetime TO '77';
+        RESUME app;
+        show config
+        \\g (format=unaligned)
+        RELOAD;
+        """
+    done = p.psql(user="admin", database=harness.CONSOLE, script=runbook)
+    assert done.returncode == 0, done.stderr
+    tags = [line.split("=")[0] for line in done.stdout.splitlines()
+            if line.split()[0].isupper() and "|" not in line]
+    assert tags == ["PAUSE", "SET query_wait_timeout", "SET server_lifetime", "RESUME", "RELOAD"]
+    assert "\nquery_wait_timeout|33|" in done.stdout
+    assert "\nserver_lifetime|77|" in done.stdout
+    wait_until(lambda: not pg.backends("usename = 'app'"), 3, "the end of the servers paused")
+    done = p.psql("-c", "PAUSE nowhere", user="admin", database=harness.CONSOLE)
+    assert done.returncode and "no such database: nowhere" in done.stderr
+    done = p.psql("-c", "PAUSE", user="watcher", database=harness.CONSOLE)
+    assert done.returncode and "ERROR" in done.stderr
+
+
+@pytest.mark.pgcarwash
+@pytest.mark.parametrize("binary", [False, True], ids=["text", "binary"])
+def test_types_with_psycopg(pooler, binary):
+    """Every column of every SHOW becomes what its type says, in both formats."""
+    from decimal import Decimal
+    p = pooler()
+    kinds_of = {"text": str, "int4": int, "int8": int, "numeric": Decimal}
+    with p.wire() as client, p.psycopg("admin", "pgcarwash") as connection:
+        client.sql("select 1")
+        for name, columns in SHOWS.items():
+            expected = [tuple(part.split()) for part in columns.split(", ")]
+            with connection.cursor(binary=binary) as cursor:
+                cursor.execute(f"SHOW {name}")
+                assert [c.type_code for c in cursor.description] == [TYPES[t] for _, t in expected]
+                for row in cursor:
+                    for value, (column, kind) in zip(row, expected):
+                        assert value is None or isinstance(value, kinds_of[kind]), (column, value)
+                assert cursor.statusmessage == "SHOW"
+
+
+@pytest.mark.pgcarwash
+def test_steering_with_psycopg(pooler):
+    """Commands as statements of the extended protocol, also in a pipeline; the answer of a PAUSE
+    is waited for, and a cancel ends the wait."""
+    import psycopg
+    p = pooler()
+    with p.wire() as client, p.psycopg("admin", "pgcarwash") as console:
+        client.sql("begin")
+        timer = threading.Timer(0.4, client.sql, ("commit",))
+        timer.start()
+        started = time.monotonic()
+        assert console.execute("PAUSE app").statusmessage == "PAUSE"
+        assert time.monotonic() - started > 0.3
+        timer.join()
+        assert console.execute("RESUME app").statusmessage == "RESUME"
+        assert client.value("select 1") == "1"
+        for command, tag in (("SET query_timeout = '7'", "SET query_timeout=7"), ("RECONNECT app", "RECONNECT"),
+                             ("DISABLE app", "DISABLE"), ("ENABLE app", "ENABLE")):
+            for prepare in (False, True):
+                assert console.execute(command, prepare=prepare).statusmessage == tag
+        config = {row[0]: row[1] for row in console.execute("SHOW CONFIG")}
+        assert config["query_timeout"] == "7"
+        assert console.execute("RELOAD").statusmessage == "RELOAD"
+        config = {row[0]: row[1] for row in console.execute("SHOW CONFIG")}
+        assert config["query_timeout"] == "0"
+        with pytest.raises(psycopg.Error, match="no such database: nowhere") as caught:
+            console.execute("PAUSE nowhere")
+        assert caught.value.sqlstate == "08P01"
+        with console.pipeline():
+            several = [console.execute(f"SHOW {name}") for name in ("LISTS", "POOLS", "VERSION")]
+        assert all(cursor.fetchall() for cursor in several)
+    with p.psycopg("admin", "pgcarwash", autocommit=False) as console:
+        console.execute("SHOW POOLS")
+        console.commit()
+        console.execute("SET query_timeout = 3")
+        console.rollback()  # which undoes nothing
+        assert console.execute("SHOW STATE").fetchall()
 
 
 def test_pools_tell_the_truth(pooler):
@@ -293,7 +382,7 @@ def test_pause_and_resume(pooler, pg):
             assert working.value("select 1") == "1"
             working.sql("commit")
             assert kinds(console.ready()) == "CZ"
-        assert not pg.backends("usename = 'app'")
+        wait_until(lambda: not pg.backends("usename = 'app'"), 3, "the servers' end")
         assert [r["paused"] for r in p.console("SHOW DATABASES") if r["name"] == "app"] == ["1"]
         assert waiting.quiet(0.3)
         p.console("RESUME app")
