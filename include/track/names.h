@@ -46,6 +46,8 @@ struct binding *names_add(struct names *names, struct slice name, struct stateme
 			  uint64_t request) MUST_USE;
 /* The one given by this request, or NULL. Walks all. */
 struct binding *names_find_request(const struct names *names, uint64_t request);
+/* Walks them: NULL gives the first, NULL at the end. */
+struct binding *names_next(const struct names *names, const struct binding *after);
 /* What names stand for statement is as new as it: the client knows of its change now. */
 void names_renew(struct names *names, const struct statement *statement);
 /* Takes binding out of the table without freeing it: the caller's now. */

@@ -60,15 +60,13 @@ void conversation_each_statement(const struct conversation *conversation,
 				 void (*each)(void *ctx, struct slice name, struct slice signature),
 				 void *ctx)
 {
+	const struct binding *binding = NULL;
+
 	if (conversation->unnamed != NULL)
 		each(ctx, SLICE_NONE, statement_signature(conversation->unnamed));
-	LIST_EACH(&conversation->names.all, node)
-	{
-		const struct binding *binding = CONTAINER_OF(node, struct binding, node);
-
+	while ((binding = names_next(&conversation->names, binding)) != NULL)
 		if (binding->statement != NULL)
 			each(ctx, binding_name(binding), statement_signature(binding->statement));
-	}
 }
 
 enum result conversation_take_statement(struct conversation *conversation, struct slice name,

@@ -98,6 +98,17 @@ struct binding *names_find_request(const struct names *names, uint64_t request)
 	return NULL;
 }
 
+struct binding *names_next(const struct names *names, const struct binding *after)
+{
+	struct list_node *node = NULL;
+
+	if (after != NULL)
+		node = list_next(&names->table->all, &after->node);
+	else if (names->table != NULL)
+		node = list_first(&names->table->all);
+	return node != NULL ? CONTAINER_OF(node, struct binding, node) : NULL;
+}
+
 void names_renew(struct names *names, const struct statement *statement)
 {
 	if (names->table == NULL)
