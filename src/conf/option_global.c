@@ -131,7 +131,7 @@ static const struct option rows[] = {
   .help = "How long a host name's addresses are remembered." },
 { TIME(dns_nxdomain_ttl), LIVE, .standard = "15", .group = GROUP_DNS,
   .help = "How long it is remembered that a host name does not exist." },
-{ TIME(dns_zone_check_period), LIVE_LATER, .standard = "0", .group = GROUP_DNS,
+{ TIME(dns_zone_check_period), LIVE, .standard = "0", .group = GROUP_DNS,
   .help = "How often a zone's serial number is looked at; when it has changed, all names of the "
 	"zone are looked up again. 0 is off." },
 { TIME(failover_hold), LIVE, .standard = "30", .group = GROUP_ROUTING,
