@@ -75,8 +75,8 @@ static const struct result_column zones_columns[] = {
 
 const struct show show_dns_zones = {
 	.name = "DNS_ZONES",
-	.help = "Zones of the names looked up, while dns_zone_check_period is set: the serial number "
-		"seen last, 0 before the first, and how many names are in it.",
+	.help = "Zones of the names looked up, while dns_zone_check_period is set: the serial "
+		"number seen last, 0 before the first, and how many names are in it.",
 	COLUMNS(zones_columns),
 	.rows = zones_rows,
 };

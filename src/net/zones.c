@@ -157,7 +157,7 @@ static void on_readable(evutil_socket_t fd, short what, void *ctx)
 		n = recv(fd, answer, sizeof(answer), 0);
 		if (n < 0 && errno == EINTR)
 			continue;
-		/* Nothing more, or nobody listens there (ECONNREFUSED): the next round sees to it. */
+		/* Nothing more, or nobody listens there: the next round sees to it. */
 		if (n < 0)
 			return;
 		take_answer(zones, (struct slice){ answer, (size_t)n });

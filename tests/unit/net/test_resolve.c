@@ -73,7 +73,8 @@ static void server_turn(struct server *server)
 		end += sizeof(answer);
 	}
 	if (packet[end - 3] == 6) { /* type SOA; beside the question, behind it */
-		static const unsigned char soa[] = { 0xc0, 12, 0, 6, 0, 1, 0, 0, 0, 9, 0, 22, 0, 0 };
+		static const unsigned char soa[] = { 0xc0, 12, 0, 6,  0, 1, 0,
+						     0,	   0,  9, 0, 22, 0, 0 };
 
 		server->soa_questions++;
 		packet[7] = 1;

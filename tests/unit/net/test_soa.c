@@ -6,7 +6,7 @@
 #define BYTES(literal) SLICE_LITERAL(literal)
 #define QUESTION       "\7example\3com\0\0\6\0\1"
 #define RECORD                                                                                     \
-	"\xc0\x0c\0\6\0\1\0\0\1\0\0\x20\2ns\xc0\x0c\4root\xc0\x0c\x12\x34\x56\x78"                  \
+	"\xc0\x0c\0\6\0\1\0\0\1\0\0\x20\2ns\xc0\x0c\4root\xc0\x0c\x12\x34\x56\x78"                 \
 	"\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0\4"
 #define ZONE SLICE_LITERAL("example.com")
 
