@@ -62,12 +62,19 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
 
 # Asked for when first used, not when this file is read: "make deps" may install them first.
 PACKAGES  = libevent libevent_openssl openssl libpq inih libidn
-HIREDIS  ?= $(shell pkg-config --exists hiredis 2>/dev/null && echo 1 || echo 0)
-ask_once  = $(eval $(1) := $(shell pkg-config $(2) $(PACKAGES) $(if $(filter 1,$(HIREDIS)),hiredis)))$($(1))
-PACKAGE_CFLAGS = $(call ask_once,PACKAGE_CFLAGS,--cflags)
-PACKAGE_LIBS   = $(call ask_once,PACKAGE_LIBS,--libs)
+# Optional: HIREDIS=0, PAM=0, LDAP=0 build without, as does a machine that has not got them.
+# pam_start_confdir is there from Linux-PAM 1.4 on, libldap is safe in threads from 2.5 on.
+has       = $(eval $(1) := $(shell pkg-config $(2) 2>/dev/null && echo 1 || echo 0))$($(1))
+HIREDIS  ?= $(call has,HIREDIS,--exists hiredis)
+PAM      ?= $(call has,PAM,--atleast-version=1.4 pam)
+LDAP     ?= $(call has,LDAP,--atleast-version=2.5 ldap lber)
+OPTIONAL  = $(if $(filter 1,$(HIREDIS)),hiredis) $(if $(filter 1,$(PAM)),pam) $(if $(filter 1,$(LDAP)),ldap lber)
+ask_once  = $(eval $(1) := $(shell pkg-config $(2) $(PACKAGES) $(OPTIONAL)))$($(1))
+PACKAGE_CFLAGS = $(call ask_once,asked_cflags,--cflags)
+PACKAGE_LIBS   = $(call ask_once,asked_libs,--libs)
 
 CPPFLAGS_ALL = -D_GNU_SOURCE -Iinclude -Isrc $(if $(filter 1,$(HIREDIS)),-DHAVE_HIREDIS=1) \
+	$(if $(filter 1,$(PAM)),-DHAVE_PAM=1) $(if $(filter 1,$(LDAP)),-DHAVE_LDAP=1) \
 	$(PACKAGE_CFLAGS) $(CPPFLAGS)
 # Hidden, because libpg_query exports hundreds of PostgreSQL's names: a function of ours with one
 # of them (hash_bytes) would be called in place of PostgreSQL's.

@@ -8,9 +8,9 @@ cd "$(dirname "$0")/.." || exit 1
 packages_for() {
     case $1 in
     build) echo gcc make pkg-config binutils libevent-dev libpq-dev libssl-dev libinih-dev \
-        libpg-query-dev libidn-dev libhiredis-dev ;;
+        libpg-query-dev libidn-dev libhiredis-dev libpam0g-dev libldap-dev ;;
     check) echo git procps openssl haproxy python3 python3-venv nodejs npm postgresql \
-        postgresql-contrib pgbouncer prometheus-pgbouncer-exporter ;;
+        postgresql-contrib pgbouncer prometheus-pgbouncer-exporter slapd ;;
     fuzz) echo clang libclang-rt-14-dev ;;
     drivers) echo python3 postgresql postgresql-contrib default-jdk-headless \
         libpostgresql-jdbc-java golang-go ruby ruby-pg php-cli php-pgsql perl libdbd-pg-perl ;;

@@ -11,15 +11,18 @@
  * answers mean, and when it is let in. A user who does not exist is asked the same questions,
  * from a secret nobody knows, and fails at the same place after the same work.
  *
- *   ASKING --answer--> ASKING | DERIVING | PASSED | REFUSED
+ *   ASKING --answer--> ASKING | DERIVING | OUTSIDE | PASSED | REFUSED
  *   DERIVING --work--> DERIVING | ASKING | PASSED | REFUSED
+ *   OUTSIDE --verdict--> PASSED | REFUSED
  */
 
-enum auth_method { AUTH_ANY, AUTH_TRUST, AUTH_PLAIN, AUTH_MD5, AUTH_SCRAM };
+/* OUTSIDE: the password in clear text, judged by somebody else (PAM, LDAP); there is no secret. */
+enum auth_method { AUTH_ANY, AUTH_TRUST, AUTH_PLAIN, AUTH_MD5, AUTH_SCRAM, AUTH_OUTSIDE };
 
 enum challenge_state {
 	CHALLENGE_ASKING,   /* send challenge_request(), then wait for a 'p' message */
 	CHALLENGE_DERIVING, /* call challenge_work() when there is time */
+	CHALLENGE_OUTSIDE,  /* have challenge_password() judged, then call challenge_verdict() */
 	CHALLENGE_PASSED,   /* send challenge_request() unless it is OK, then AuthenticationOk */
 	CHALLENGE_REFUSED,  /* challenge_ending() says why */
 };
@@ -62,6 +65,12 @@ enum challenge_state challenge_answer(struct challenge *challenge, struct slice 
 				      struct slice data);
 /* Only in DERIVING: spends up to *budget iterations (see derivation_run). */
 enum challenge_state challenge_work(struct challenge *challenge, uint32_t *budget);
+
+/* In OUTSIDE, and after it in PASSED: what the client sent. Borrowed. */
+struct slice challenge_password(const struct challenge *challenge);
+/* Only in OUTSIDE: END_NONE lets the client in; otherwise why not, and a literal for the log. */
+enum challenge_state challenge_verdict(struct challenge *challenge, enum ending ending,
+				       const char *reason);
 
 /* In REFUSED: what the client is told; and for the log alone, why (a literal, never NULL). */
 enum ending challenge_ending(const struct challenge *challenge);

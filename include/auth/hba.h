@@ -30,7 +30,7 @@ enum hba_method {
 struct hba_rule {
 	enum hba_method method;
 	struct slice map;     /* PEER and CERT: name of an ident map, data NULL: none */
-	struct slice options; /* LDAP and PAM: the rest of the line */
+	struct slice options; /* LDAP: see auth/directory.h; PAM: the service, data NULL: none */
 	unsigned line;	      /* 1 = the first */
 };
 
@@ -61,6 +61,8 @@ struct hba *hba_parse(struct slice text, const struct text_file *includes, size_
 void hba_free(struct hba *hba);
 /* Rules in the table. */
 size_t hba_len(const struct hba *hba);
+/* Whether a rule has this method. */
+bool hba_uses(const struct hba *hba, enum hba_method method);
 /* The first rule for this login, or NULL. Borrowed from the table. */
 const struct hba_rule *hba_match(const struct hba *hba, const struct hba_login *login);
 

@@ -28,7 +28,10 @@ ENDING(PEER_FAILED, "FATAL", "08P01", "auth_failed", "unix socket login rejected
 ENDING(LOGIN_REJECTED, "FATAL", "08P01", "auth_failed", "login rejected")
 ENDING(NO_AUTH_METHOD, "FATAL", "08P01", "auth_failed", "no authentication method is found")
 ENDING(NO_LDAP, "FATAL", "08P01", "auth_failed", "ldap is not supported by this build")
+ENDING(LDAP_FAILED, "FATAL", "08P01", "auth_failed", "LDAP authentication failed")
+ENDING(LDAP_OPTIONS, "FATAL", "08P01", "config_error", "auth_ldap_options is null")
 ENDING(NO_PAM, "FATAL", "08P01", "auth_failed", "pam is not supported by this build")
+ENDING(PAM_FAILED, "FATAL", "08P01", "auth_failed", "PAM authentication failed")
 ENDING(AUTH_DATABASE_DISABLED, "FATAL", "08P01", "auth_database_disabled",
        "authentication database is disabled")
 ENDING(EMPTY_PASSWORD, "FATAL", "08P01", "auth_failed", "empty password returned by client")
@@ -53,6 +56,7 @@ ENDING(STARTUP_OPTION, "FATAL", "08P01", "startup_parameter",
 ENDING(STARTUP_OPTIONS_FORM, "FATAL", "08P01", "startup_parameter",
        "unsupported options startup parameter: only '-c config=val' and '--config=val' are allowed")
 ENDING(CONFIG_ERROR, "FATAL", "08P01", "config_error", "bouncer config error")
+ENDING(RESOURCES, "FATAL", "08P01", "resources", "bouncer resources exhaustion")
 ENDING(SERVER_LOGIN_FAILED, "FATAL", "08P01", "server_login_failed", "server login failed")
 ENDING(WRONG_PASSWORD_TYPE, "FATAL", "08P01", "server_login_failed",
        "server login failed: wrong password type")

@@ -42,7 +42,10 @@ bool log_wants(enum log_level level);
 void log_line(enum log_level level, const char *prefix, const char *format, ...)
 	PRINTF_LIKE(3, 4);
 
-#define log_fatal(...)   log_line(LEVEL_FATAL, NULL, __VA_ARGS__)
+/* The line names its place in the source, as PgBouncer's do. format is a literal. */
+#define log_fatal(format, ...)                                                                     \
+	log_line(LEVEL_FATAL, NULL, "@%s:%d in function %s(): " format, __FILE__, __LINE__,        \
+	         __func__, ##__VA_ARGS__)
 #define log_error(...)   log_line(LEVEL_ERROR, NULL, __VA_ARGS__)
 #define log_warning(...) log_line(LEVEL_WARNING, NULL, __VA_ARGS__)
 #define log_info(...)    log_line(LEVEL_LOG, NULL, __VA_ARGS__)

@@ -101,8 +101,8 @@ bool stream_is_full(const struct stream *stream);
 
 int stream_fd(const struct stream *stream);
 /*
- * Addresses of both ends, asked from the kernel when first called (len 0 when it does not know
- * any more); valid for the stream's life.
+ * Addresses of both ends, asked from the kernel (the peer's when first called; len 0 when it does
+ * not know any more). Valid until the same is asked of any stream of the loop.
  */
 const struct address *stream_peer(const struct stream *stream);
 const struct address *stream_local(const struct stream *stream);

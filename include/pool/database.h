@@ -39,6 +39,18 @@ void     database_counters(const struct database *database, struct pool_counters
 enum result database_learn_secret(struct database *database, struct slice user,
                                   struct slice secret) MUST_USE;
 void database_forget_secret(struct database *database, struct slice user);
+/*
+ * A password with which a client of this user came in (PAM, LDAP; copied): servers are logged in
+ * with it before any other secret but the entry's. BROKEN without memory.
+ */
+enum result database_learn_password(struct database *database, struct slice user,
+                                    struct slice password) MUST_USE;
+const struct secret *database_learned_password(const struct database *database,
+                                               struct slice user);
+/* A client of this user has logged in; noted for users whose secret was learned. */
+void database_note_login(struct database *database, struct slice user);
+/* Walks the users noted; *cursor is 0 at first, the name is borrowed. */
+bool database_next_met(const struct database *database, size_t *cursor, struct slice *user);
 /* NULL when none was learned. Borrowed until the user's is learned or forgotten anew. */
 const struct secret *database_learned_secret(const struct database *database, struct slice user);
 /*

@@ -8,8 +8,9 @@ struct pool;
 
 /*
  * What a pool logs in to its servers with: the password of the database's entry for its forced
- * user, else the user's secret in auth_file, else the one auth_query gave, and beside it the keys
- * of a client that logged in by SCRAM (pass-through).
+ * user, else the password a client showed to PAM or LDAP, else the user's secret in auth_file, else
+ * the one auth_query gave, and beside it the keys of a client that logged in by SCRAM
+ * (pass-through).
  */
 struct login_secret {
 	struct secret            secret; /* kind NONE: there is none */

@@ -21,7 +21,8 @@
  * these TO STDOUT, cursors over these, without INTO, row locks, statements that write in WITH,
  * and calls of functions that may write. Functions behind views, casts, operators (but those the
  * book names), attributes (t.f for f(t)) and types are not seen: a replica refuses what they
- * write with SQLSTATE 25006, and verdicts_overrule remembers it.
+ * write with SQLSTATE 25006, and verdicts_overrule remembers it. Unlogged tables are not seen
+ * either: a standby refuses to read them with 0A000.
  *
  * Several statements: any UNKNOWN makes UNKNOWN, else any WRITE a WRITE, else any READ a READ;
  * flags and settings of all of them.

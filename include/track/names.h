@@ -25,10 +25,12 @@ struct binding {
 	char name[];
 };
 
+struct name_table;
+
 struct names {
-	struct map bindings; /* by name; empty: no memory */
-	struct list all;     /* the same, for walks that remove */
-	unsigned on_server;  /* how many of them stand for no statement */
+	struct name_table *table; /* owned; NULL until the first name: most clients give none */
+	unsigned count;
+	unsigned on_server; /* how many of them stand for no statement */
 };
 
 void names_init(struct names *names);

@@ -1,6 +1,7 @@
 /*
- * SHOW USERS: who is named in auth_file, in [users], or forced by a database. Reads settings
- * and pools; owns nothing beyond a call.
+ * SHOW USERS: who is named in auth_file, in [users], or forced by a database, and who has logged in
+ * without being named there (auth_query, PAM, LDAP). Reads settings and pools; owns nothing beyond
+ * a call.
  */
 
 #include <stdlib.h>
@@ -46,11 +47,29 @@ static void sort_names(struct names *names)
 	names->count = kept;
 }
 
+/* names NULL: only counts. */
+static size_t add_met(const struct admin *admin, struct names *names)
+{
+	const struct database *database = NULL;
+	size_t count = 0;
+
+	while ((database = pools_next_database(admin->pools, database)) != NULL) {
+		struct slice name;
+		size_t cursor = 0;
+
+		for (; database_next_met(database, &cursor, &name); count++)
+			if (names)
+				add_name(names, name);
+	}
+	return count;
+}
+
 static enum result collect_names(const struct admin *admin, struct names *names)
 {
 	const struct settings *settings = admin->settings;
 	const struct users *users = pools_users(admin->pools);
-	size_t most = users_len(users) + settings->user_count + 2 * settings->database_count + 4;
+	size_t most = users_len(users) + settings->user_count + 2 * settings->database_count + 4 +
+		      add_met(admin, NULL);
 
 	names->count = 0;
 	names->items = mem_alloc(most * sizeof(*names->items));
@@ -70,6 +89,7 @@ static enum result collect_names(const struct admin *admin, struct names *names)
 		add_name(names, slice_of(settings->fallback_database->user));
 		add_name(names, slice_of(settings->fallback_database->auth_user));
 	}
+	add_met(admin, names);
 	sort_names(names);
 	return OK;
 }
@@ -136,8 +156,8 @@ static const struct result_column users_columns[] = {
 
 const struct show show_users = {
 	.name = "USERS",
-	.help = "The users known from auth_file, `[users]` and the databases' entries, with "
-		"their limits.",
+	.help = "The users known from auth_file, `[users]` and the databases' entries, and those "
+		"who have logged in by auth_query, PAM or LDAP, with their limits.",
 	COLUMNS(users_columns),
 	.rows = users_rows,
 };

@@ -21,6 +21,7 @@ struct challenge {
 	enum challenge_state state;
 	enum auth_request request; /* what to send now; AUTH_REQUEST_OK: nothing */
 	enum secret_use use;	   /* how the secret is proved */
+	bool outside;		   /* somebody else judges the password */
 	bool hopeless;
 	enum ending ending;
 	const char *reason;
@@ -48,12 +49,13 @@ struct challenge {
 /* The only door to a state; a verdict is final. */
 static enum challenge_state challenge_enter(struct challenge *challenge, enum challenge_state state)
 {
-	static const bool may[][4] = {
-		/*                        ASKING DERIVING PASSED REFUSED */
-		[CHALLENGE_ASKING] = { true, true, true, true },
-		[CHALLENGE_DERIVING] = { true, true, true, true },
-		[CHALLENGE_PASSED] = { false, false, false, false },
-		[CHALLENGE_REFUSED] = { false, false, false, false },
+	static const bool may[][5] = {
+		/*                        ASKING DERIVING OUTSIDE PASSED REFUSED */
+		[CHALLENGE_ASKING] = { true, true, true, true, true },
+		[CHALLENGE_DERIVING] = { true, true, false, true, true },
+		[CHALLENGE_OUTSIDE] = { false, false, false, true, true },
+		[CHALLENGE_PASSED] = { false, false, false, false, false },
+		[CHALLENGE_REFUSED] = { false, false, false, false, false },
 	};
 
 	assert(may[challenge->state][state]);
@@ -153,6 +155,9 @@ static enum challenge_state begin(struct challenge *challenge, const struct chal
 		return refuse(challenge, END_TRUST_FAILED, "no such user");
 	if (setup->method == AUTH_TRUST)
 		return challenge_enter(challenge, CHALLENGE_PASSED);
+	challenge->outside = setup->method == AUTH_OUTSIDE;
+	if (challenge->outside)
+		return ask(challenge, AUTH_REQUEST_CLEARTEXT);
 	if (choose_secret(challenge, setup) != OK)
 		return refuse_for_memory(challenge);
 	switch (challenge->use) {
@@ -299,6 +304,8 @@ static enum challenge_state hear_password(struct challenge *challenge, struct sl
 	buffer_append_slice(&challenge->held, password);
 	if (challenge->held.failed)
 		return refuse_for_memory(challenge);
+	if (challenge->outside)
+		return challenge_enter(challenge, CHALLENGE_OUTSIDE);
 	if (challenge->secret.kind != SECRET_SCRAM)
 		return judge_cleartext(challenge);
 	if (scram_verifier_parse(&verifier, challenge->secret.text) != OK)
@@ -408,7 +415,22 @@ enum challenge_state challenge_work(struct challenge *challenge, uint32_t *budge
 	return result == OK ? use_keys(challenge) : refuse_for_memory(challenge);
 }
 
+enum challenge_state challenge_verdict(struct challenge *challenge, enum ending ending,
+				       const char *reason)
+{
+	assert(challenge->state == CHALLENGE_OUTSIDE);
+	if (ending != END_NONE)
+		return refuse(challenge, ending, reason);
+	return challenge_enter(challenge, CHALLENGE_PASSED);
+}
+
 /* ---- questions ---- */
+
+struct slice challenge_password(const struct challenge *challenge)
+{
+	assert(challenge->outside);
+	return buffer_slice(&challenge->held);
+}
 
 enum challenge_state challenge_state(const struct challenge *challenge)
 {

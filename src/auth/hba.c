@@ -8,6 +8,7 @@
 
 #include <assert.h>
 
+#include "auth/directory.h"
 #include "auth/fields.h"
 #include "base/alloc.h"
 #include "base/arena.h"
@@ -269,35 +270,72 @@ static enum result read_method(struct parser *parser, enum hba_method *method)
 	return fault(parser, "unknown method");
 }
 
+/* The rest of the line; a directory is made of it at each login, and here once to see whether. */
+static enum result read_directory(struct parser *parser, struct hba_rule *rule)
+{
+	struct slice rest = fields_rest(parser->line);
+	struct arena *arena = arena_new();
+	struct directory directory;
+	const char *why = NULL;
+	enum result result = arena ? directory_read(rest, arena, &directory, &why) : BROKEN;
+
+	arena_free_secret(arena);
+	if (result != OK)
+		return why ? fault(parser, why) : no_memory(parser);
+	rule->options = (struct slice){ arena_copy_text(parser->hba->arena, rest), rest.len };
+	return rule->options.data ? OK : no_memory(parser);
+}
+
+/* name=value: what comes behind name and is not empty, else fault. */
+static enum result read_value(struct parser *parser, const struct word *word, struct slice name,
+			      struct slice *value)
+{
+	if (!slice_starts_with(word->text, name) || word->text.len == name.len)
+		return fault(parser, "unknown option");
+	value->len = word->text.len - name.len;
+	value->data = arena_copy_text(parser->hba->arena,
+				      (struct slice){ word->text.data + name.len, value->len });
+	return value->data ? OK : no_memory(parser);
+}
+
+/* A service with a slash would be a file anywhere. */
+static enum result read_pam_option(struct parser *parser, const struct word *word,
+				   struct hba_rule *rule)
+{
+	if (slice_equal(word->text, SLICE_LITERAL("pam_use_hostname=0")))
+		return OK;
+	if (slice_starts_with(word->text, SLICE_LITERAL("pam_use_hostname=")))
+		return fault(parser, "pam_use_hostname is not supported: PAM gets the address");
+	if (read_value(parser, word, SLICE_LITERAL("pamservice="), &rule->options) != OK)
+		return BROKEN;
+	return memchr(rule->options.data, '/', rule->options.len)
+		       ? fault(parser, "pamservice is the name of a service, not a file")
+		       : OK;
+}
+
 /*
  * An option that is not understood may be one that would keep somebody out: the line is not used
  * without it.
  */
 static enum result read_options(struct parser *parser, struct hba_rule *rule)
 {
-	static const struct slice map = SLICE_LITERAL("map=");
 	struct word word;
 	enum result result;
 
 	rule->map = rule->options = SLICE_NONE;
-	if (rule->method == HBA_LDAP || rule->method == HBA_PAM) {
-		struct slice rest = fields_rest(parser->line);
-
-		rule->options =
-			(struct slice){ arena_copy_text(parser->hba->arena, rest), rest.len };
-		return rule->options.data ? OK : no_memory(parser);
-	}
+	if (rule->method == HBA_LDAP)
+		return read_directory(parser, rule);
 	while ((result = next_word(parser, &parser->line, &word)) == OK) {
 		bool maps = rule->method == HBA_PEER || rule->method == HBA_CERT;
 
-		if (!maps || !slice_starts_with(word.text, map) || word.text.len == map.len)
-			return fault(parser, "unknown option");
-		rule->map.len = word.text.len - map.len;
-		rule->map.data =
-			arena_copy_text(parser->hba->arena,
-					(struct slice){ word.text.data + map.len, rule->map.len });
-		if (!rule->map.data)
-			return no_memory(parser);
+		if (rule->method == HBA_PAM)
+			result = read_pam_option(parser, &word, rule);
+		else if (maps)
+			result = read_value(parser, &word, SLICE_LITERAL("map="), &rule->map);
+		else
+			result = fault(parser, "unknown option");
+		if (result != OK)
+			return BROKEN;
 	}
 	return result == AGAIN ? OK : BROKEN;
 }
@@ -351,13 +389,21 @@ void hba_free(struct hba *hba)
 {
 	if (!hba)
 		return;
-	arena_free(hba->arena);
+	arena_free_secret(hba->arena); /* passwords of searching users are in it */
 	mem_free(hba);
 }
 
 size_t hba_len(const struct hba *hba)
 {
 	return hba->len;
+}
+
+bool hba_uses(const struct hba *hba, enum hba_method method)
+{
+	for (const struct rule *rule = hba->first; rule; rule = rule->next)
+		if (rule->open.method == method)
+			return true;
+	return false;
 }
 
 /* ---- matching ---- */

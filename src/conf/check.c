@@ -39,11 +39,26 @@ void check_errors(const struct settings *settings, struct complaints *complaints
 			       "unix_socket_group is set but there is no unix_socket_dir");
 }
 
+static bool is_asked_outside(enum auth_type type)
+{
+	return type == AUTH_TYPE_PAM || type == AUTH_TYPE_LDAP;
+}
+
 static void check_auth(const struct settings *settings, struct complaints *complaints)
 {
 	if (settings->auth_type == AUTH_TYPE_HBA && !*settings->auth_hba_file)
 		WARN_ABOUT(settings, complaints, "auth_type",
 			   "no auth_hba_file: no rule fits, so nobody can log in");
+	if (settings->auth_type == AUTH_TYPE_LDAP && !settings->auth_ldap_options)
+		WARN_ABOUT(settings, complaints, "auth_type",
+			   "no auth_ldap_options: nobody can be asked, so nobody can log in");
+	if (is_asked_outside(settings->auth_type)) {
+		if (settings->auth_user)
+			WARN_ABOUT(settings, complaints, "auth_user",
+				   "auth_user does not go with auth_type %s: nobody can log in",
+				   settings->auth_type == AUTH_TYPE_PAM ? "pam" : "ldap");
+		return;
+	}
 	if (settings->auth_type != AUTH_TYPE_ANY && !settings->auth_user &&
 	    (!settings->auth_file || !*settings->auth_file))
 		WARN_ABOUT(settings, complaints, "auth_type",

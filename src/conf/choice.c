@@ -22,8 +22,8 @@ const struct choice choice_auth_type[] = {
 	{ "scram-sha-256", AUTH_TYPE_SCRAM_SHA_256, false },
 	{ "cert", AUTH_TYPE_CERT, false },
 	{ "hba", AUTH_TYPE_HBA, false },
-	{ "ldap", AUTH_TYPE_LDAP, true },
-	{ "pam", AUTH_TYPE_PAM, true },
+	{ "ldap", AUTH_TYPE_LDAP, false },
+	{ "pam", AUTH_TYPE_PAM, false },
 	{ NULL, 0, false },
 };
 

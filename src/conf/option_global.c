@@ -16,6 +16,7 @@
 #define SECRET(key)		AT(const char *, key), .type = OPTION_SECRET
 #define NETWORKS(key)		AT(const char *, key), .type = OPTION_NETWORKS
 #define PATH(key)		AT(const char *, key), .type = OPTION_PATH
+#define SECRET(key)		AT(const char *, key), .type = OPTION_SECRET
 #define BOOL(key)		AT(bool, key), .type = OPTION_BOOL
 #define TIME(key)		AT(struct span, key), .type = OPTION_TIME, SPAN_ROW
 #define SPAN_ROW		.max = TIME_MAX, .unit = "seconds"
@@ -53,13 +54,19 @@ static const struct option rows[] = {
 	"stores it. Read again at every reload." },
 { PATH(auth_hba_file), LIVE, .standard = "", .group = GROUP_AUTH,
   .help = "Rules in the form of pg_hba.conf, used when auth_type is hba. The first that fits a "
-	"login says how it is proved; without one, nobody gets in. A line with a mistake is "
-	"logged and skipped. Read again at every reload." },
+	"login says how it is proved; without one, nobody gets in. Methods: trust, reject, md5, "
+	"password, scram-sha-256, peer, cert, ldap and pam, the last with pamservice= for a "
+	"service other than pgbouncer. A line with a mistake is logged and skipped. Read again "
+	"at every reload." },
 { PATH(auth_ident_file), LIVE, .group = GROUP_AUTH,
   .help = "Maps from certificate or operating system names to database users, used by rules "
 	"of auth_hba_file that name a map." },
-{ TEXT(auth_ldap_options), LIVE_LATER, .group = GROUP_AUTH,
-  .help = "LDAP options as PostgreSQL writes them in pg_hba.conf, used when auth_type is ldap." },
+{ SECRET(auth_ldap_options), LIVE, .group = GROUP_AUTH,
+  .help = "LDAP options as PostgreSQL writes them in pg_hba.conf, used when auth_type is ldap: "
+	"ldapserver, ldapport, ldapscheme, ldaptls, ldapprefix and ldapsuffix for a simple bind, "
+	"or ldapbasedn, ldapbinddn, ldapbindpasswd, ldapsearchattribute, ldapsearchfilter for a "
+	"search first, or ldapurl. SHOW CONFIG does not show them, since they may hold a "
+	"password." },
 { TEXT(auth_query), LIVE, .standard = auth_query_standard, .group = GROUP_AUTH,
   .help = "Query that finds the secret of a user who is not in auth_file, or has an empty secret "
 	"there, run by auth_user at each login of his. It takes the name as $1 and returns two "
@@ -69,7 +76,10 @@ static const struct option rows[] = {
 	"user. trust: no check, but the user must be known. plain: the password in clear text. "
 	"md5: a challenge, or SCRAM where the stored secret is a SCRAM verifier. scram-sha-256: "
 	"SCRAM only. cert: a certificate of the client's with its name. hba: as the rules in "
-	"auth_hba_file say." },
+	"auth_hba_file say. pam, ldap: the password in clear text (so have clients use TLS), "
+	"which PAM (service pgbouncer) or an LDAP directory then judges; servers that ask for a "
+	"password get the same one, auth_file is not read for it, and auth_user is not possible "
+	"beside it. Only in builds that have them." },
 { TEXT(auth_user), LIVE, .group = GROUP_AUTH,
   .help = "The user who runs auth_query. Without it, only users in auth_file can log in." },
 { TIME(autodb_idle_timeout), LIVE, .standard = "3600", .group = GROUP_POOLS,

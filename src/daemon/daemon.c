@@ -21,6 +21,7 @@
 #include "daemon/daemon_internal.h"
 #include "daemon/differences.h"
 #include "daemon/process.h"
+#include "daemon/rule_check.h"
 #include "daemon/systemd.h"
 #include "net/loop.h"
 #include "net/resolve.h"
@@ -372,13 +373,15 @@ int daemon_check(const char *file)
 
 	complaints_init(&complaints);
 	settings = settings_load(file, NULL, &complaints);
+	if (settings)
+		rules_check(settings, &complaints);
 	for (size_t i = 0; i < complaints.count; i++)
 		fprintf(stderr, "%s: %s\n",
 			complaints.items[i].severity == COMPLAINT_ERROR ? "error" : "warning",
 			complaints.items[i].text);
 	if (complaints.dropped)
 		fprintf(stderr, "%zu more complaints are not shown\n", complaints.dropped);
-	fine = settings && tls_is_fine(settings);
+	fine = settings && tls_is_fine(settings) && !complaints_has_errors(&complaints);
 	if (fine)
 		printf("%s: configuration is valid\n", file);
 	if (settings && settings_is_pgbouncers(settings))

@@ -32,6 +32,7 @@ struct loop {
 	struct timers timers;
 	struct handshakes handshakes;
 	struct slab *streams;
+	struct shown_ends shown_ends;
 	char *scratch;	     /* on a page boundary: the kernel copies faster there */
 	char *scratch_owned; /* the block it lies in */
 	unsigned spare_count;
@@ -269,6 +270,11 @@ struct slab *loop_streams(struct loop *loop)
 uint64_t loop_turn_number(const struct loop *loop)
 {
 	return loop->turn;
+}
+
+struct shown_ends *loop_shown_ends(struct loop *loop)
+{
+	return &loop->shown_ends;
 }
 
 struct handshakes *loop_handshakes(struct loop *loop)

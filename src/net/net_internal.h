@@ -93,10 +93,19 @@ struct stream_verbs {
 	void (*release)(struct stream *stream);
 };
 
-/* Addresses of both ends, fetched when first asked for. */
-struct stream_ends {
+/*
+ * Addresses as they are shown: one place of the loop's for each end, filled anew for each who
+ * asks, because a struct address is large and there are many streams.
+ */
+struct shown_ends {
 	struct address peer, local;
-	bool has_peer, has_local;
+};
+struct shown_ends *loop_shown_ends(struct loop *loop);
+
+/* The peer's address, as long as it is: the kernel may know it no more when the log is to tell. */
+struct kept_peer {
+	socklen_t len;
+	char bytes[];
 };
 
 struct stream {
@@ -122,7 +131,7 @@ struct stream {
 	char *out;		   /* owned; NULL when nothing is queued */
 	struct event *write_event; /* NULL until the socket was full for the first time */
 
-	struct stream_ends *ends;
+	struct kept_peer *peer; /* owned; NULL until somebody asked for it */
 	struct stream_gather *gather; /* NULL until it gathered for the first time */
 	uint64_t bytes_in, bytes_out;
 

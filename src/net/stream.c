@@ -287,7 +287,7 @@ static void run_reap(struct loop_task *task)
 	struct stream *stream = CONTAINER_OF(task, struct stream, flush);
 
 	mem_free(stream->kept);
-	mem_free(stream->ends);
+	mem_free(stream->peer);
 	mem_free(stream->gather);
 	slab_put(loop_streams(stream->loop), stream);
 }
@@ -446,58 +446,57 @@ int stream_fd(const struct stream *stream)
 	return stream->closed ? -1 : event_get_fd(&stream->event);
 }
 
-/* The addresses are fetched behind a const: they are facts of the socket, not a change of it. */
-static struct stream_ends *stream_ends(const struct stream *stream)
+/* Keeps len bytes of a peer's address; false without memory. */
+static bool keep_peer(struct stream *stream, const struct address *peer)
 {
-	struct stream *owner = (struct stream *)stream;
+	struct kept_peer *kept = mem_alloc(sizeof(*kept) + peer->len);
 
-	if (!owner->ends)
-		owner->ends = mem_alloc_zero(sizeof(*owner->ends));
-	return owner->ends;
+	if (!kept)
+		return false;
+	kept->len = peer->len;
+	memcpy(kept->bytes, &peer->any, peer->len);
+	mem_free(stream->peer);
+	stream->peer = kept;
+	return true;
 }
 
-static const struct address no_address;
+/* It is fetched behind a const: it is a fact of the socket, not a change of it. */
+static void fetch_peer(const struct stream *stream, struct address *peer)
+{
+	peer->len = sizeof(peer->unix_path);
+	if (getpeername(stream_fd(stream), &peer->any, &peer->len) < 0)
+		peer->len = 0;
+	/* Without memory it is fetched again the next time. */
+	if (!stream->closed)
+		keep_peer((struct stream *)stream, peer);
+}
 
 const struct address *stream_peer(const struct stream *stream)
 {
-	struct stream_ends *ends = stream_ends(stream);
-	struct address *peer = ends ? &ends->peer : NULL;
+	struct address *peer = &loop_shown_ends(stream->loop)->peer;
 
-	if (!peer)
-		return &no_address;
-	if (!ends->has_peer) {
-		peer->len = sizeof(*peer) - offsetof(struct address, any);
-		if (getpeername(stream_fd(stream), &peer->any, &peer->len) < 0)
-			peer->len = 0;
-		ends->has_peer = true;
+	*peer = (struct address){ .len = 0 };
+	if (!stream->peer) {
+		fetch_peer(stream, peer);
+		return peer;
 	}
+	peer->len = stream->peer->len;
+	memcpy(&peer->any, stream->peer->bytes, peer->len);
 	return peer;
 }
 
 enum result stream_set_peer(struct stream *stream, const struct address *peer)
 {
-	struct stream_ends *ends = stream_ends(stream);
-
-	if (!ends)
-		return BROKEN;
-	ends->peer = *peer;
-	ends->has_peer = true;
-	return OK;
+	return keep_peer(stream, peer) ? OK : BROKEN;
 }
 
 const struct address *stream_local(const struct stream *stream)
 {
-	struct stream_ends *ends = stream_ends(stream);
-	struct address *local = ends ? &ends->local : NULL;
+	struct address *local = &loop_shown_ends(stream->loop)->local;
 
-	if (!local)
-		return &no_address;
-	if (!ends->has_local) {
-		local->len = sizeof(local->unix_path);
-		if (getsockname(stream_fd(stream), &local->any, &local->len) < 0)
-			local->len = 0;
-		ends->has_local = true;
-	}
+	*local = (struct address){ .len = sizeof(local->unix_path) };
+	if (getsockname(stream_fd(stream), &local->any, &local->len) < 0)
+		local->len = 0;
 	return local;
 }
 

@@ -1,7 +1,8 @@
 /*
- * Secrets that auth_query gave for users of a database. Owned by the database, since another
- * database may lie on another server, where the same name has another secret. As many as there are
- * roles on the server at most, since a name that is none's is never learned.
+ * Secrets that auth_query gave for users of a database, and passwords that PAM or LDAP found good.
+ * Owned by the database, since another database may lie on another server, where the same name has
+ * another secret. As many as there are users at most, since a name that is nobody's is never
+ * learned.
  */
 
 #include <string.h>
@@ -11,6 +12,8 @@
 
 struct learned_secret {
 	struct secret secret; /* of text */
+	bool          proved; /* a password that a client came in with */
+	bool          met;    /* this user has logged in */
 	size_t        len;
 	char          text[];
 };
@@ -31,13 +34,13 @@ static void try_again(struct database *database, struct slice user)
 		pool->failed = false;
 }
 
-enum result database_learn_secret(struct database *database, struct slice user,
-                                  struct slice secret)
+static enum result learn(struct database *database, struct slice user, struct slice secret,
+                         bool proved)
 {
 	struct learned_secret *old = map_get(&database->learned, user);
 	struct learned_secret *learned;
 
-	if (old && slice_equal(old->secret.text, secret))
+	if (old && old->proved == proved && slice_equal(old->secret.text, secret))
 		return OK;
 	learned = mem_alloc_zero(sizeof(*learned) + secret.len + 1);
 	if (!learned)
@@ -46,6 +49,11 @@ enum result database_learn_secret(struct database *database, struct slice user,
 	if (secret.len)
 		memcpy(learned->text, secret.data, secret.len);
 	learned->secret = secret_of((struct slice){ learned->text, learned->len });
+	learned->proved = proved;
+	learned->met = old && old->met;
+	/* Whatever it looks like, it was typed. */
+	if (proved)
+		learned->secret.kind = SECRET_PLAIN;
 	if (map_put(&database->learned, user, learned) != OK) {
 		free_learned(learned);
 		return BROKEN;
@@ -53,6 +61,36 @@ enum result database_learn_secret(struct database *database, struct slice user,
 	free_learned(old);
 	try_again(database, user);
 	return OK;
+}
+
+enum result database_learn_secret(struct database *database, struct slice user,
+                                  struct slice secret)
+{
+	return learn(database, user, secret, false);
+}
+
+enum result database_learn_password(struct database *database, struct slice user,
+                                    struct slice password)
+{
+	return learn(database, user, password, true);
+}
+
+void database_note_login(struct database *database, struct slice user)
+{
+	struct learned_secret *learned = map_get(&database->learned, user);
+
+	if (learned)
+		learned->met = true;
+}
+
+bool database_next_met(const struct database *database, size_t *cursor, struct slice *user)
+{
+	void *learned;
+
+	while (map_next(&database->learned, cursor, user, &learned))
+		if (((const struct learned_secret *)learned)->met)
+			return true;
+	return false;
 }
 
 void database_forget_secret(struct database *database, struct slice user)
@@ -65,6 +103,14 @@ const struct secret *database_learned_secret(const struct database *database, st
 	const struct learned_secret *learned = map_get(&database->learned, user);
 
 	return learned ? &learned->secret : NULL;
+}
+
+const struct secret *database_learned_password(const struct database *database,
+                                               struct slice           user)
+{
+	const struct learned_secret *learned = map_get(&database->learned, user);
+
+	return learned && learned->proved ? &learned->secret : NULL;
 }
 
 const struct secret *database_learned_example(const struct database *database, struct slice name)

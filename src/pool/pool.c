@@ -197,7 +197,9 @@ void pool_login_secret(const struct pool *pool, struct login_secret *found)
 		found->secret = secret_of(slice_of(password));
 		return;
 	}
-	stored = pools_user_secret(pool->pools, slice_of(pool->user));
+	stored = database_learned_password(pool->database, slice_of(pool->user));
+	if (!stored)
+		stored = pools_user_secret(pool->pools, slice_of(pool->user));
 	if (!stored || stored->kind == SECRET_NONE)
 		stored = database_learned_secret(pool->database, slice_of(pool->user));
 	if (stored)

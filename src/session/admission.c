@@ -15,11 +15,16 @@
 #include "base/log.h"
 #include "conf/option.h"
 #include "lookup.h"
+#include "net/ask_ldap.h"
+#include "net/ask_pam.h"
 #include "net/stream_tls.h"
 #include "pool/database.h"
 #include "pool/pools.h"
 
 #define PASSWD_ROOM 4096
+
+/* What PAM knows us as: people have its file from the pooler they had before. */
+#define PAM_SERVICE "pgbouncer"
 
 /* ---- the tables ---- */
 
@@ -56,13 +61,26 @@ bool admission_differs(const struct settings *before, const struct settings *aft
 	return false;
 }
 
-void admission_read(struct roster *roster)
+/* Told once, not at each login. */
+static void check_authorities(const struct roster *roster)
+{
+	enum auth_type    type = roster->settings->auth_type;
+	const struct hba *hba = roster->hba;
+
+	if (!ask_pam_is_there() &&
+	    (type == AUTH_TYPE_PAM || (hba != NULL && hba_uses(hba, HBA_PAM))))
+		log_error("pam is not supported by this build: nobody can log in by it");
+	if (!ask_ldap_is_there() &&
+	    (type == AUTH_TYPE_LDAP || (hba != NULL && hba_uses(hba, HBA_LDAP))))
+		log_error("ldap is not supported by this build: nobody can log in by it");
+}
+
+static void read_tables(struct roster *roster)
 {
 	const struct settings   *settings = roster->settings;
 	const struct line_faults rule_faults = { on_rule_fault, NULL };
 	const struct line_faults map_faults = { on_map_fault, NULL };
 
-	admission_release(roster);
 	if (settings->auth_type != AUTH_TYPE_HBA)
 		return;
 	if (settings->auth_hba_text.data != NULL)
@@ -71,6 +89,13 @@ void admission_read(struct roster *roster)
 	roster->ident = ident_parse(settings->auth_ident_text, &map_faults);
 	if (roster->ident == NULL || (settings->auth_hba_text.data != NULL && roster->hba == NULL))
 		log_error("out of memory: nobody can log in by auth_type hba until RELOAD");
+}
+
+void admission_read(struct roster *roster)
+{
+	admission_release(roster);
+	read_tables(roster);
+	check_authorities(roster);
 }
 
 void admission_release(struct roster *roster)
@@ -82,6 +107,27 @@ void admission_release(struct roster *roster)
 }
 
 /* ---- how it is proved ---- */
+
+/* What counts for auth_query: the entry's own settings, then the global ones. */
+struct query_settings {
+	const char *user, *query, *dbname; /* user, dbname: NULL = none */
+};
+
+static struct query_settings query_settings(const struct session *session)
+{
+	const struct settings *settings = session->roster->settings;
+	struct query_settings  found = { settings->auth_user, settings->auth_query,
+		                         settings->auth_dbname };
+
+	if (session->database != NULL) {
+		const struct database_settings *entry = database_settings(session->database);
+
+		found.user = entry->auth_user ? entry->auth_user : found.user;
+		found.query = entry->auth_query ? entry->auth_query : found.query;
+		found.dbname = entry->auth_dbname ? entry->auth_dbname : found.dbname;
+	}
+	return found;
+}
 
 static void describe(const struct session *session, struct hba_login *login)
 {
@@ -128,12 +174,54 @@ static enum ending check_certificate(const struct session *session, struct slice
 	return fits ? END_NONE : END_CERTIFICATE_FAILED;
 }
 
+static bool has_auth_user(const struct query_settings *settings)
+{
+	return settings->user != NULL && *settings->user != '\0';
+}
+
+/* Kept until the password is there: the rule may be gone by then. */
+static enum ending keep_options(struct session *session, struct slice options)
+{
+	struct buffer *kept = &session->login->options;
+
+	buffer_append_slice(kept, options);
+	buffer_append(kept, "", 1);
+	return kept->failed ? END_NO_MEMORY : END_NONE;
+}
+
+static enum ending prepare_pam(struct session *session, struct slice service)
+{
+	if (!ask_pam_is_there())
+		return END_NO_PAM;
+	return keep_options(session, service.data ? service : SLICE_LITERAL(PAM_SERVICE));
+}
+
+static enum ending prepare_ldap(struct session *session, struct slice options)
+{
+	if (!ask_ldap_is_there())
+		return END_NO_LDAP;
+	return options.data ? keep_options(session, options) : END_LDAP_OPTIONS;
+}
+
+/* Nobody's secret is looked up then: auth_user would have nothing to do. */
+static enum ending check_auth_user(const struct session *session, const char *auth_type)
+{
+	const struct query_settings settings = query_settings(session);
+
+	if (!has_auth_user(&settings))
+		return END_NONE;
+	log_line(LEVEL_ERROR, session_prefix(session), "auth_type %s does not go with auth_user",
+	         auth_type);
+	return END_CONFIG_ERROR;
+}
+
 /* By which proof, and what is already known against it. */
 static enum ending choose_by_rule(struct session *session, enum login_proof *proof)
 {
 	static const enum login_proof proofs[] = {
 		[HBA_TRUST] = PROOF_TRUST, [HBA_MD5] = PROOF_MD5,   [HBA_PASSWORD] = PROOF_PLAIN,
 		[HBA_SCRAM] = PROOF_SCRAM, [HBA_PEER] = PROOF_PEER, [HBA_CERT] = PROOF_CERTIFICATE,
+		[HBA_PAM] = PROOF_PAM,     [HBA_LDAP] = PROOF_LDAP,
 	};
 	const struct hba_rule *rule = NULL;
 	struct hba_login       login;
@@ -144,21 +232,24 @@ static enum ending choose_by_rule(struct session *session, enum login_proof *pro
 	if (rule == NULL)
 		return END_NO_AUTH_METHOD;
 	log_debug("%s: hba line %u", session_prefix(session), rule->line);
-	switch (rule->method) {
-	case HBA_REJECT: return END_LOGIN_REJECTED;
-	case HBA_LDAP: return END_NO_LDAP;
-	case HBA_PAM: return END_NO_PAM;
-	default: break;
-	}
+	if (rule->method == HBA_REJECT)
+		return END_LOGIN_REJECTED;
 	*proof = proofs[rule->method];
-	if (*proof == PROOF_PEER)
-		return check_peer(session, rule->map);
-	return *proof == PROOF_CERTIFICATE ? check_certificate(session, rule->map) : END_NONE;
+	switch (*proof) {
+	case PROOF_PEER: return check_peer(session, rule->map);
+	case PROOF_CERTIFICATE: return check_certificate(session, rule->map);
+	case PROOF_PAM: return prepare_pam(session, rule->options);
+	case PROOF_LDAP: return prepare_ldap(session, rule->options);
+	default: return END_NONE;
+	}
 }
 
 static enum ending choose_proof(struct session *session, enum login_proof *proof)
 {
-	switch (session->roster->settings->auth_type) {
+	const struct settings *settings = session->roster->settings;
+	enum ending            ending;
+
+	switch (settings->auth_type) {
 	case AUTH_TYPE_ANY:
 		/* Names mean nothing then: the servers need one of the entry's. */
 		*proof = PROOF_ANY;
@@ -173,8 +264,14 @@ static enum ending choose_proof(struct session *session, enum login_proof *proof
 		*proof = PROOF_CERTIFICATE;
 		return check_certificate(session, SLICE_NONE);
 	case AUTH_TYPE_HBA: return choose_by_rule(session, proof);
-	case AUTH_TYPE_LDAP: return END_NO_LDAP;
-	case AUTH_TYPE_PAM: return END_NO_PAM;
+	case AUTH_TYPE_LDAP:
+		*proof = PROOF_LDAP;
+		ending = prepare_ldap(session, slice_of(settings->auth_ldap_options));
+		return ending != END_NONE ? ending : check_auth_user(session, "ldap");
+	case AUTH_TYPE_PAM:
+		*proof = PROOF_PAM;
+		ending = prepare_pam(session, SLICE_NONE);
+		return ending != END_NONE ? ending : check_auth_user(session, "pam");
 	}
 	return END_NO_AUTH_METHOD;
 }
@@ -186,6 +283,7 @@ static void admit(struct session *session, const struct secret *secret,
 	static const enum auth_method methods[] = {
 		[PROOF_ANY] = AUTH_ANY, [PROOF_TRUST] = AUTH_TRUST, [PROOF_PLAIN] = AUTH_PLAIN,
 		[PROOF_MD5] = AUTH_MD5, [PROOF_SCRAM] = AUTH_SCRAM,
+		[PROOF_PAM] = AUTH_OUTSIDE, [PROOF_LDAP] = AUTH_OUTSIDE,
 	};
 	enum login_proof proof = session->login->proof;
 
@@ -199,27 +297,6 @@ static void admit(struct session *session, const struct secret *secret,
 }
 
 /* ---- against which secret ---- */
-
-/* What counts for auth_query: the entry's own settings, then the global ones. */
-struct query_settings {
-	const char *user, *query, *dbname; /* user, dbname: NULL = none */
-};
-
-static struct query_settings query_settings(const struct session *session)
-{
-	const struct settings *settings = session->roster->settings;
-	struct query_settings  found = { settings->auth_user, settings->auth_query,
-		                         settings->auth_dbname };
-
-	if (session->database != NULL) {
-		const struct database_settings *entry = database_settings(session->database);
-
-		found.user = entry->auth_user ? entry->auth_user : found.user;
-		found.query = entry->auth_query ? entry->auth_query : found.query;
-		found.dbname = entry->auth_dbname ? entry->auth_dbname : found.dbname;
-	}
-	return found;
-}
 
 static bool is_standard(const char *query)
 {
@@ -320,6 +397,11 @@ static void look_up(struct session *session, const struct query_settings *settin
 		session_end(session, END_NO_MEMORY, NULL);
 }
 
+static bool asks_for_secret(enum login_proof proof)
+{
+	return proof != PROOF_ANY && proof != PROOF_PAM && proof != PROOF_LDAP;
+}
+
 void admission_begin(struct session *session)
 {
 	struct roster        *roster = session->roster;
@@ -333,7 +415,7 @@ void admission_begin(struct session *session)
 		session_end(session, ending, NULL);
 		return;
 	}
-	if (session->login->proof != PROOF_ANY && settings.user != NULL && *settings.user != '\0' &&
+	if (asks_for_secret(session->login->proof) && has_auth_user(&settings) &&
 	    (secret == NULL || secret->kind == SECRET_NONE)) {
 		look_up(session, &settings);
 		return;

@@ -34,7 +34,9 @@ void login_free(struct session *session)
 	if (login == NULL)
 		return;
 	lookup_cancel(login->lookup);
+	outside_cancel(login->outside);
 	challenge_free(login->challenge);
+	buffer_release(&login->options);
 	buffer_release(&login->params);
 	buffer_release(&login->unknown);
 	mem_free(login);
@@ -67,6 +69,7 @@ static void go_on(struct session *session)
 	switch (challenge_state(challenge)) {
 	case CHALLENGE_ASKING: send_request(session); break;
 	case CHALLENGE_DERIVING: loop_next_turn(roster->loop, &session->pump); break;
+	case CHALLENGE_OUTSIDE: outside_ask(session); break;
 	case CHALLENGE_REFUSED:
 		log_debug("%s: %s", session_prefix(session), challenge_reason(challenge));
 		session_end(session, challenge_ending(challenge), NULL);
@@ -93,6 +96,13 @@ void login_work(struct session *session)
 	}
 	if (roster->work_left > 0)
 		challenge_work(session->login->challenge, &roster->work_left);
+	go_on(session);
+	login_read_on(session);
+}
+
+void login_judged(struct session *session, enum ending ending, const char *reason)
+{
+	challenge_verdict(session->login->challenge, ending, reason);
 	go_on(session);
 	login_read_on(session);
 }
@@ -339,7 +349,7 @@ static void on_answer(struct session *session, const struct message *message)
 /* The proof takes time: the client's next answer is looked at when that is over. */
 static bool is_at_work(const struct login *login)
 {
-	return login->lookup != NULL ||
+	return login->lookup != NULL || login->outside != NULL ||
 	       (login->challenge != NULL &&
 		challenge_state(login->challenge) == CHALLENGE_DERIVING);
 }

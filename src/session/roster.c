@@ -93,6 +93,7 @@ void roster_free(struct roster *roster)
 	buffer_release(&roster->scratch);
 	welcome_memo_clear(&roster->memo);
 	admission_release(roster);
+	outside_release(roster);
 	settings_unref(roster->settings);
 	tls_context_unref(roster->tls);
 	mem_free_secret(roster, sizeof(*roster));

@@ -22,7 +22,9 @@ struct cancel;
 struct hba;
 struct ident;
 struct lookup;
+struct outside;
 struct service;
+struct workers;
 
 /* How a client shows who it is. */
 enum login_proof {
@@ -33,13 +35,20 @@ enum login_proof {
 	PROOF_SCRAM,
 	PROOF_PEER,
 	PROOF_CERTIFICATE,
+	PROOF_PAM,
+	PROOF_LDAP,
 };
+
+/* Who is asked about passwords in threads of his own, so that neither waits for the other. */
+enum authority { AUTHORITY_PAM, AUTHORITY_LDAP, AUTHORITY_COUNT };
 
 /* What is only needed until the client is in. */
 struct login {
 	enum login_proof  proof;
 	struct lookup    *lookup;  /* of its secret, while under way */
 	struct challenge *challenge;
+	struct buffer     options; /* PAM: the service; LDAP: the options; NUL-terminated */
+	struct outside   *outside; /* the password is being judged by somebody else */
 	struct buffer     params;  /* settings the client asked for: name NUL value NUL ...; of a
 	                              replication client all that is for its server */
 	struct buffer     unknown; /* _pq_ options: name NUL ... */
@@ -143,6 +152,7 @@ struct roster {
 	uint8_t                 mock_key[SCRAM_KEY_LEN];
 	struct hba             *hba;   /* with auth_type hba; NULL: no rules */
 	struct ident           *ident; /* the maps for them */
+	struct workers         *workers[AUTHORITY_COUNT]; /* NULL until the first is asked */
 	struct loop_task        changed;
 	void (*on_change)(void *ctx);
 	void *on_change_ctx;
@@ -179,6 +189,8 @@ bool roster_has_service(const struct roster *roster, const char *dbname);
 void login_read_on(struct session *session);
 /* A turn's share of password work. */
 void login_work(struct session *session);
+/* What the challenge that was OUTSIDE has come to. */
+void login_judged(struct session *session, enum ending ending, const char *reason);
 
 /* admission.c: how a client has to prove who it is, and against which secret. */
 void admission_begin(struct session *session);
@@ -187,6 +199,14 @@ bool admission_differs(const struct settings *before, const struct settings *aft
 /* Makes the tables of rules and maps of the settings in force. */
 void admission_read(struct roster *roster);
 void admission_release(struct roster *roster);
+
+/* outside.c: PAM and LDAP. */
+/* The challenge is OUTSIDE: has the password judged; login_judged follows. */
+void outside_ask(struct session *session);
+/* Nobody waits for the answer any more. NULL is allowed. */
+void outside_cancel(struct outside *outside);
+/* No session may be left. */
+void outside_release(struct roster *roster);
 
 /* secure.c */
 void secure_on_ssl_request(struct session *session, const struct startup_frame *frame);

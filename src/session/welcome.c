@@ -285,6 +285,7 @@ void welcome_begin(struct session *session)
 		return;
 	}
 	pool_attach(session->pool);
+	database_note_login(session->database, slice_of(session->user));
 	if (session->login->challenge != NULL)
 		keys = challenge_keys(session->login->challenge);
 	if (keys != NULL)

@@ -48,7 +48,7 @@ const struct varset *conversation_wants(const struct conversation *conversation)
 
 unsigned conversation_statements(const struct conversation *conversation)
 {
-	return conversation->names.all.len;
+	return conversation->names.count;
 }
 
 bool conversation_is_pinned(const struct conversation *conversation)

@@ -3,33 +3,61 @@
 
 #include "base/alloc.h"
 
+struct name_table {
+	struct map bindings; /* by name */
+	struct list all;     /* the same, for walks that remove */
+};
+
 void names_init(struct names *names)
 {
+	*names = (struct names){ 0 };
+}
+
+/* NULL without memory. */
+static struct name_table *table_of(struct names *names)
+{
+	struct name_table *table = names->table;
+
+	if (table != NULL)
+		return table;
+	table = mem_alloc(sizeof(*table));
+	if (table == NULL)
+		return NULL;
 	/*
 	 * One client's names collide with nobody else's, so a peer that finds collisions slows only
 	 * itself down, and the map grows with them.
 	 */
-	map_init(&names->bindings, 0x9e3779b97f4a7c15u);
-	list_init(&names->all);
-	names->on_server = 0;
+	map_init(&table->bindings, 0x9e3779b97f4a7c15u);
+	list_init(&table->all);
+	names->table = table;
+	return table;
 }
 
-static void insert(struct names *names, struct binding *binding)
+static enum result insert(struct names *names, struct binding *binding)
 {
-	list_append(&names->all, &binding->node);
+	struct name_table *table = table_of(names);
+
+	if (table == NULL || map_put(&table->bindings, binding_name(binding), binding) != OK)
+		return BROKEN;
+	list_append(&table->all, &binding->node);
+	names->count++;
 	if (binding->statement == NULL)
 		names->on_server++;
+	return OK;
 }
 
 void names_release(struct names *names)
 {
 	names_drop_before(names, UINT64_MAX);
-	map_release(&names->bindings);
+	if (names->table != NULL)
+		map_release(&names->table->bindings);
+	mem_free(names->table);
+	names->table = NULL;
 }
 
 struct binding *names_find(const struct names *names, struct slice name)
 {
-	return map_get(&names->bindings, name);
+	return names->table ? map_get(&names->table->bindings, name) : NULL;
 }
 
 struct binding *names_add(struct names *names, struct slice name, struct statement *statement,
@@ -47,19 +75,20 @@ struct binding *names_add(struct names *names, struct slice name, struct stateme
 	};
 	if (name.len > 0)
 		memcpy(binding->name, name.data, name.len);
-	if (map_put(&names->bindings, name, binding) != OK) {
+	if (insert(names, binding) != OK) {
 		mem_free(binding);
 		return NULL;
 	}
 	if (statement != NULL)
 		statement_ref(statement);
-	insert(names, binding);
 	return binding;
 }
 
 struct binding *names_find_request(const struct names *names, uint64_t request)
 {
-	LIST_EACH(&names->all, node)
+	if (names->table == NULL)
+		return NULL;
+	LIST_EACH(&names->table->all, node)
 	{
 		struct binding *binding = CONTAINER_OF(node, struct binding, node);
 
@@ -71,7 +100,9 @@ struct binding *names_find_request(const struct names *names, uint64_t request)
 
 void names_renew(struct names *names, const struct statement *statement)
 {
-	LIST_EACH(&names->all, node)
+	if (names->table == NULL)
+		return;
+	LIST_EACH(&names->table->all, node)
 	{
 		struct binding *binding = CONTAINER_OF(node, struct binding, node);
 
@@ -82,8 +113,9 @@ void names_renew(struct names *names, const struct statement *statement)
 
 void names_take(struct names *names, struct binding *binding)
 {
-	map_remove(&names->bindings, binding_name(binding));
-	list_remove(&names->all, &binding->node);
+	map_remove(&names->table->bindings, binding_name(binding));
+	list_remove(&names->table->all, &binding->node);
+	names->count--;
 	if (binding->statement == NULL)
 		names->on_server--;
 }
@@ -92,17 +124,17 @@ enum result names_put_back(struct names *names, struct binding *binding)
 {
 	bool in_use = names_find(names, binding_name(binding)) != NULL;
 
-	if (!in_use && map_put(&names->bindings, binding_name(binding), binding) == OK) {
-		insert(names, binding);
+	if (!in_use && insert(names, binding) == OK)
 		return OK;
-	}
 	binding_free(binding);
 	return in_use ? OK : BROKEN;
 }
 
 void names_drop_before(struct names *names, uint64_t request)
 {
-	LIST_EACH(&names->all, node)
+	if (names->table == NULL)
+		return;
+	LIST_EACH(&names->table->all, node)
 	{
 		struct binding *binding = CONTAINER_OF(node, struct binding, node);
 

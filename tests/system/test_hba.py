@@ -122,11 +122,6 @@ def test_certificate_without_tls_fails(with_rules):
     assert failure(p.wire, "app", "second") == "no authentication method is found"
 
 
-def test_ldap_is_not_there(with_rules):
-    p = with_rules("host app all all ldap ldapserver=localhost ldapprefix=\"x\"\n")
-    assert failure(p.wire) == "ldap is not supported by this build"
-
-
 def test_reload_changes_the_rules(with_rules):
     p = with_rules("host all app all reject\n")
     assert failure(p.wire) == "login rejected"

@@ -1,6 +1,7 @@
 """The command line, the configuration file, signals."""
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -172,6 +173,44 @@ def test_check_reports_every_error(folder):
     assert done.returncode == 1
     for number in (3, 4, 5, 7, 9, 10):
         assert f"test.ini:{number}" in output, f"line {number} is not reported:\n{output}"
+
+
+def check_rules(folder, rules, maps=""):
+    (folder / "hba.conf").write_text(rules, encoding="ascii")
+    (folder / "ident.conf").write_text(maps, encoding="ascii")
+    ini = (f"[databases]\na =\n[pgcarwash]\nauth_file = {folder}/hba.conf\nauth_type = hba\n"
+           f"auth_hba_file = {folder}/hba.conf\nauth_ident_file = {folder}/ident.conf\n")
+    return run(folder, "--check", ini=ini)
+
+
+def test_check_reports_rules_and_maps(folder):
+    """A running daemon skips them; whoever asks beforehand is told that they are wrong."""
+    done = check_rules(folder, "local all all trust\nhost all all 1.2.3.4/99 trust\n"
+                       "host all all all ldap ldapserver=a\nhost all all all psm\n",
+                       "m a b\nm a\n")
+    output = done.stdout + done.stderr
+    assert done.returncode == 1, output
+    for line in ("hba.conf:2: bad number of bits behind the address",
+                 "hba.conf:3: ldapbasedn, ldapprefix or ldapsuffix is missing",
+                 "hba.conf:4: unknown method", "ident.conf:2: "):
+        assert f"error: {folder}/{line}" in output, output
+    assert "configuration is valid" not in output
+    done = check_rules(folder, "local all all trust\nhost all all all pam pamservice=x\n"
+                       "host all all all ldap ldapurl=ldap://a/dc=b?uid?sub\n", "m a b\n")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_check_reports_ldap_options(folder):
+    ini = "[databases]\na =\n[pgcarwash]\nauth_type = ldap\nauth_ldap_options = ldaptls=x\n"
+    done = run(folder, "--check", ini=ini)
+    assert done.returncode == 1
+    assert "test.ini:5: auth_ldap_options: ldaptls is neither 0 nor 1" in done.stderr
+
+
+def test_fatal_lines_name_their_place(folder):
+    done = run(folder, ini="[databases]\na =\n[pgcarwash]\nno_such_key = 1\n")
+    assert re.search(r" FATAL @src/daemon/daemon\.c:\d+ in function load_settings\(\): "
+                     r"cannot load config file\n", done.stderr), done.stderr
 
 
 def test_bad_configuration_refuses_to_start(folder):

@@ -393,3 +393,43 @@ TEST(no_memory_is_never_a_login)
 		}
 	}
 }
+
+static struct challenge *ask_outside(struct login *login, const char *password)
+{
+	struct challenge *challenge = begin(login);
+	struct slice data;
+
+	if (!challenge)
+		return NULL;
+	CHECK_INT_EQ(challenge_state(challenge), CHALLENGE_ASKING);
+	CHECK_INT_EQ(challenge_request(challenge, &data), AUTH_REQUEST_CLEARTEXT);
+	challenge_answer(challenge, SLICE_NONE, slice_of(password));
+	return challenge;
+}
+
+/* Whether there is a secret is of no interest then. */
+TEST(somebody_else_may_judge)
+{
+	struct login nobody = { .method = AUTH_OUTSIDE };
+	struct login known = { .method = AUTH_OUTSIDE, .secret = MD5_OF_M0 };
+	struct challenge *challenge = ask_outside(&nobody, "word");
+
+	REQUIRE(challenge);
+	CHECK_INT_EQ(challenge_state(challenge), CHALLENGE_OUTSIDE);
+	CHECK_SLICE_EQ(challenge_password(challenge), SLICE_LITERAL("word"));
+	CHECK_INT_EQ(challenge_verdict(challenge, END_NONE, ""), CHALLENGE_PASSED);
+	CHECK_SLICE_EQ(challenge_password(challenge), SLICE_LITERAL("word"));
+	CHECK(!challenge_keys(challenge));
+	challenge_free(challenge);
+	challenge = ask_outside(&known, "word");
+	REQUIRE(challenge);
+	CHECK_INT_EQ(challenge_verdict(challenge, END_PAM_FAILED, "no"), CHALLENGE_REFUSED);
+	CHECK_INT_EQ(challenge_ending(challenge), END_PAM_FAILED);
+	CHECK_TEXT_EQ(challenge_reason(challenge), "no");
+	challenge_free(challenge);
+	challenge = ask_outside(&known, "");
+	REQUIRE(challenge);
+	CHECK_INT_EQ(challenge_state(challenge), CHALLENGE_REFUSED);
+	CHECK_INT_EQ(challenge_ending(challenge), END_EMPTY_PASSWORD);
+	challenge_free(challenge);
+}

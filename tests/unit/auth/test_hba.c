@@ -77,7 +77,7 @@ TEST(the_first_rule_that_fits_counts)
 TEST(a_rule_says_method_and_map)
 {
 	struct hba *hba = parse("local all all cert map=\"a map\"\n"
-				"host all all all ldap ldapserver=a ldapport=\"1 # 2\" # note\n");
+				"host all all all ldap ldapserver=a ldapprefix=\"1 # 2\" # note\n");
 	struct hba_login login = { .database = SLICE_LITERAL("d"), .user = SLICE_LITERAL("u") };
 	static const uint8_t address[4];
 	const struct hba_rule *rule;
@@ -93,7 +93,24 @@ TEST(a_rule_says_method_and_map)
 	REQUIRE(rule);
 	CHECK_INT_EQ(rule->method, HBA_LDAP);
 	CHECK(!rule->map.data);
-	CHECK_SLICE_EQ(rule->options, SLICE_LITERAL("ldapserver=a ldapport=\"1 # 2\""));
+	CHECK_SLICE_EQ(rule->options, SLICE_LITERAL("ldapserver=a ldapprefix=\"1 # 2\""));
+	hba_free(hba);
+}
+
+TEST(a_rule_names_the_service_of_pam)
+{
+	struct hba *hba = parse("local all all pam pam_use_hostname=0 pamservice=\"my own\"\n"
+				"host all all all pam\n");
+	struct hba_login login = { .database = SLICE_LITERAL("d"), .user = SLICE_LITERAL("u") };
+	static const uint8_t address[4];
+
+	REQUIRE(hba);
+	CHECK_TEXT_EQ(faults_seen, "");
+	CHECK(hba_uses(hba, HBA_PAM) && !hba_uses(hba, HBA_LDAP));
+	CHECK_SLICE_EQ(hba_match(hba, &login)->options, SLICE_LITERAL("my own"));
+	login.address = address;
+	login.address_len = 4;
+	CHECK(!hba_match(hba, &login)->options.data);
 	hba_free(hba);
 }
 
@@ -163,6 +180,14 @@ TEST(bad_lines_are_told_and_skipped)
 		{ "host all all 1.2.3.4/-1 md5", "bad number of bits behind the address" },
 		{ "host all all ::1/129 md5", "bad number of bits behind the address" },
 		{ "host all all 1.2.3.4 ::1 md5", "unknown method" },
+		{ "local all all ldap ldapserver=a ldapport=x", "ldapport is not a port number" },
+		{ "local all all ldap", "ldapserver is missing" },
+		{ "local all all pam pamservice=", "unknown option" },
+		{ "local all all pam pamservice=/etc/passwd",
+		  "pamservice is the name of a service, not a file" },
+		{ "local all all pam pam_use_hostname=1",
+		  "pam_use_hostname is not supported: PAM gets the address" },
+		{ "local all all pam map=x", "unknown option" },
 	};
 
 	for (size_t i = 0; i < COUNT_OF(bad); i++) {
@@ -271,8 +296,8 @@ TEST(no_memory_is_no_table)
 
 	WITH_EACH_FAULT(nth)
 	{
-		struct hba *hba =
-			parse("local \"a b\",c all peer map=x\nhost all d 1.2.3.4 ldap a\n");
+		struct hba *hba = parse("local \"a b\",c all peer map=x\n"
+					"host all d 1.2.3.4 ldap ldapserver=a ldapprefix=b\n");
 		struct ident *ident = ident_parse(SLICE_LITERAL("a \"b c\" d\n"), &faults);
 
 		refused += !hba + !ident;

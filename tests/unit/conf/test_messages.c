@@ -132,8 +132,10 @@ static const struct expected warnings[] = {
 	{ MAIN "client_tls_sslmode=verify-ca\n" SOME,
 	  "test.ini:3: client_tls_sslmode is verify-ca without client_tls_ca_file: every authority "
 	  "the system trusts may vouch for clients" },
-	{ MAIN "auth_ldap_options=a\n[databases]\nd=user=u\n",
-	  "test.ini:3: setting \"auth_ldap_options\" has no effect yet" },
+	{ "[pgcarwash]\nauth_type=ldap\n" SOME,
+	  "test.ini:2: no auth_ldap_options: nobody can be asked, so nobody can log in" },
+	{ "[pgcarwash]\nauth_type=pam\nauth_user=u\n" SOME,
+	  "test.ini:3: auth_user does not go with auth_type pam: nobody can log in" },
 	{ MAIN "[databases]\nd=user=u host=a,b weight=1,2\n",
 	  "test.ini:4: database \"d\": weight and backup do nothing without read_write_split or "
 	  "target_session_attrs" },

@@ -155,7 +155,8 @@ TEST(what_is_allowed_is_said)
 	allowed(&option_global, "max_packet_size", "a whole number from 256 up (bytes)");
 	allowed(&option_global, "query_timeout", "seconds from 0 up, fraction allowed");
 	allowed(&option_global, "pool_mode", "session, transaction, statement");
-	allowed(&option_global, "auth_type", "any, trust, plain, md5, scram-sha-256, cert, hba");
+	allowed(&option_global, "auth_type",
+		"any, trust, plain, md5, scram-sha-256, cert, hba, ldap, pam");
 	allowed(&option_global, "syslog", "0 or 1");
 	allowed(&option_global, "admin_users", "names with commas between");
 	allowed(&option_global, "auth_file", "any text");

@@ -97,7 +97,8 @@ TEST(words)
 	round_trip(global("pool_mode"), "TRANSACTION", "transaction");
 	round_trip(global("pool_mode"), "trans", NULL);
 	round_trip(global("auth_type"), "scram-sha-256", "scram-sha-256");
-	round_trip(global("auth_type"), "ldap", NULL);
+	round_trip(global("auth_type"), "ldap", "ldap");
+	round_trip(global("auth_type"), "kerberos", NULL);
 	round_trip(global("syslog_facility"), "LOCAL3", "local3");
 	round_trip(global("syslog_facility"), "mail", NULL);
 	round_trip(global("client_tls_sslmode"), "verify-full", "verify-full");
@@ -108,6 +109,7 @@ TEST(texts)
 	round_trip(global("server_reset_query"), "", "");
 	round_trip(global("server_reset_query"), "DISCARD ALL", "DISCARD ALL");
 	round_trip(option_find(&option_database, SLICE_LITERAL("password")), "hush", "***");
+	round_trip(global("auth_ldap_options"), "ldapbindpasswd=hush", "***");
 }
 
 static void refusal(const struct option *option, const char *text, const char *expected)
@@ -132,9 +134,9 @@ TEST(a_refusal_says_what_is_allowed)
 	refusal(global("listen_port"), "1 ; one",
 		"bad value \"1 ; one\" for setting \"listen_port\": allowed is a whole number from "
 		"1 to 65535; comments need a line of their own");
-	refusal(global("auth_type"), "pam",
-		"auth_type \"pam\" is not available yet: allowed is any, trust, plain, md5, "
-		"scram-sha-256, cert, hba");
+	refusal(global("auth_type"), "kerberos",
+		"bad value \"kerberos\" for setting \"auth_type\": allowed is any, trust, plain, "
+		"md5, scram-sha-256, cert, hba, ldap, pam");
 }
 
 TEST(values_compare_and_copy)

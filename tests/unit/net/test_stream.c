@@ -351,10 +351,41 @@ TEST(addresses_of_both_ends)
 
 	CHECK_TEXT_EQ(address_host(stream_peer(owner->stream), text, sizeof(text)), "127.0.0.1");
 	CHECK(address_port(stream_local(owner->stream)) > 0);
-	CHECK(stream_peer(owner->stream) == stream_peer(owner->stream));
 	owner_free(owner);
 	owner = owner_new(unix_pair, &limits);
 	CHECK(address_is_unix(stream_peer(owner->stream)));
+	owner_free(owner);
+}
+
+TEST(the_peer_is_still_known_when_it_has_gone)
+{
+	struct owner *owner = owner_new(tcp_pair, &limits);
+	struct owner *other = owner_new(unix_pair, &limits);
+	char before[64], after[64];
+
+	address_print(stream_peer(owner->stream), before, sizeof(before));
+	CHECK(address_is_unix(stream_peer(other->stream)));
+	reset_close(owner->other);
+	owner->other = -1;
+	TURN_UNTIL(owner->loop, owner->ends > 0);
+	CHECK_TEXT_EQ(address_print(stream_peer(owner->stream), after, sizeof(after)), before);
+	owner_free(other);
+	owner_free(owner);
+}
+
+TEST(a_peer_that_was_set)
+{
+	struct owner *owner = owner_new(tcp_pair, &limits);
+	struct address peer;
+	char text[64];
+
+	CHECK(address_parse(SLICE_LITERAL("2001:db8::7"), 4711, &peer) == OK);
+	CHECK(stream_set_peer(owner->stream, &peer) == OK);
+	CHECK_TEXT_EQ(address_print(stream_peer(owner->stream), text, sizeof(text)),
+		      "[2001:db8::7]:4711");
+	CHECK(stream_set_peer(owner->stream, stream_peer(owner->stream)) == OK);
+	CHECK_TEXT_EQ(address_print(stream_peer(owner->stream), text, sizeof(text)),
+		      "[2001:db8::7]:4711");
 	owner_free(owner);
 }
 

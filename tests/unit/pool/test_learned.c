@@ -46,6 +46,41 @@ TEST(secrets_are_learned_and_forgotten)
 	world_release(&world);
 }
 
+TEST(a_password_that_was_shown_comes_first)
+{
+	struct slice        anna = SLICE_LITERAL("anna"), user;
+	struct world        world;
+	struct database    *database;
+	struct login_secret found;
+	struct pool        *pool;
+	size_t              cursor = 0;
+
+	world_init(&world, "", "db = host=DIR");
+	database = pools_database(world.pools, SLICE_LITERAL("db"));
+	REQUIRE(database);
+	pool = pools_find_as(world.pools, database, anna);
+	REQUIRE(pool);
+	database_note_login(database, anna);
+	CHECK(!database_next_met(database, &cursor, &user));
+	/* Whatever it looks like. */
+	REQUIRE(database_learn_password(database, anna,
+	                                SLICE_LITERAL("md50123456789abcdef0123456789abcdef")) ==
+	        OK);
+	pool_login_secret(pool, &found);
+	CHECK_INT_EQ(found.secret.kind, SECRET_PLAIN);
+	cursor = 0;
+	CHECK(!database_next_met(database, &cursor, &user));
+	database_note_login(database, anna);
+	REQUIRE(database_learn_password(database, anna, SLICE_LITERAL("two")) == OK);
+	pool_login_secret(pool, &found);
+	CHECK_SLICE_EQ(found.secret.text, SLICE_LITERAL("two"));
+	cursor = 0;
+	CHECK(database_next_met(database, &cursor, &user));
+	CHECK_SLICE_EQ(user, anna);
+	CHECK(!database_next_met(database, &cursor, &user));
+	world_release(&world);
+}
+
 TEST(an_example_is_the_same_for_the_same_name)
 {
 	struct world         world;

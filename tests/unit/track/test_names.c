@@ -21,7 +21,7 @@ TEST(names_are_found_by_name_and_by_request)
 	CHECK(names_find_request(&names, 7) == names_find(&names, b));
 	CHECK(names_find_request(&names, 6) == NULL);
 	CHECK_UINT_EQ(names.on_server, 1);
-	CHECK_UINT_EQ(names.all.len, 2);
+	CHECK_UINT_EQ(names.count, 2);
 	names_release(&names);
 	CHECK_UINT_EQ(statement_store_count(store), 0);
 	statement_store_free(store);
@@ -53,7 +53,7 @@ TEST(a_name_in_use_again_is_not_put_back)
 	names_take(&names, old);
 	new = names_add(&names, a, NULL, 2);
 	CHECK_INT_EQ(names_put_back(&names, old), OK);
-	CHECK(names_find(&names, a) == new &&names.all.len == 1 && names.on_server == 1);
+	CHECK(names_find(&names, a) == new &&names.count == 1 && names.on_server == 1);
 	names_release(&names);
 }
 
@@ -98,13 +98,13 @@ TEST(without_memory_a_name_is_not_given)
 		names_init(&names);
 		binding = names_add(&names, a, NULL, 1);
 		CHECK(names_find(&names, a) == binding);
-		CHECK_UINT_EQ(names.all.len, binding ? 1 : 0);
+		CHECK_UINT_EQ(names.count, binding ? 1 : 0);
 		if (binding != NULL) {
 			names_take(&names, binding);
 			if (names_put_back(&names, binding) != OK)
 				CHECK(mem_fault_hit());
 		}
-		CHECK_UINT_EQ(names.on_server, names.all.len);
+		CHECK_UINT_EQ(names.on_server, names.count);
 		names_release(&names);
 	}
 }
