@@ -76,7 +76,9 @@ PACKAGE_LIBS   = $(call ask_once,asked_libs,--libs)
 CPPFLAGS_ALL = -D_GNU_SOURCE -Iinclude -Isrc $(if $(filter 1,$(HIREDIS)),-DHAVE_HIREDIS=1) \
 	$(if $(filter 1,$(PAM)),-DHAVE_PAM=1) $(if $(filter 1,$(LDAP)),-DHAVE_LDAP=1) \
 	$(PACKAGE_CFLAGS) $(CPPFLAGS)
-CFLAGS_ALL   = -std=gnu17 -g -pthread $(WARNINGS)
+# Hidden, because libpg_query exports hundreds of PostgreSQL's names: a function of ours with one
+# of them (hash_bytes) would be called in place of PostgreSQL's.
+CFLAGS_ALL   = -std=gnu17 -g -pthread -fvisibility=hidden $(WARNINGS)
 
 # Link time optimisation needs an archiver that understands the compiler's objects.
 CC_IS_CLANG := $(findstring clang,$(shell $(CC) --version 2>/dev/null))

@@ -101,6 +101,9 @@ void option_allowed(const struct option *option, struct buffer *out);
 /* For SHOW CONFIG: the present value as text appended to out; false (nothing) when unset. */
 bool option_current(const struct option *option, const struct settings *settings,
 		    struct buffer *out);
+/* Where the value is from, for people: "/etc/pgcarwash.ini:12", "default", "SET", ... */
+void option_origin(const struct option *option, const struct settings *settings,
+		   struct buffer *out);
 /* Where the value was given: false when it is the default or came by SET. Borrows settings. */
 bool option_source(const struct option *option, const struct settings *settings, const char **file,
 		   unsigned *line);

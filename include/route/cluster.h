@@ -32,10 +32,11 @@ struct cluster *cluster_new(const struct cluster_options *options) MUST_USE;
 void cluster_free(struct cluster *cluster); /* NULL is allowed */
 /*
  * Other options after a reload, with what is known of hosts that stay; indexes of hosts are those
- * of the new list. BROKEN without memory: nothing changed.
+ * of the new list. BROKEN without memory: nothing changed. Texts of the options are copied.
  */
 enum result cluster_set_options(struct cluster *cluster,
                                 const struct cluster_options *options) MUST_USE;
+/* The present ones, but for hosts (NULL), which cluster_endpoint shows. */
 const struct cluster_options *cluster_options(const struct cluster *cluster);
 /* The index of a host, or -1. */
 int cluster_find(const struct cluster *cluster, struct slice host, int port);
@@ -43,6 +44,7 @@ int cluster_find(const struct cluster *cluster, struct slice host, int port);
 /* What one probe of one host said. */
 struct probe_facts {
 	bool          answered;    /* false: it could not be reached or did not answer in time */
+	bool          refused;     /* not answered, but alive: it let us not in */
 	struct moment asked;       /* when the question was sent */
 	struct span   latency;
 	bool          in_recovery;

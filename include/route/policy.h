@@ -17,6 +17,7 @@ struct route_request {
 	enum route_wish wish;       /* a hint or SET pgcarwash.route */
 	uint64_t        need;       /* the newest round it must see; 0: none */
 	uint64_t        without;    /* hosts that refused it already */
+	bool            waited;     /* long enough for a replica: when_no_replica = wait is over */
 	uint32_t        random;     /* a random word */
 	uint64_t        available;  /* hosts whose pools can take it; bits; all set when unknown */
 };
@@ -47,6 +48,7 @@ struct route_choice {
 	enum route_answer answer;
 	unsigned          host; /* ROUTE_TO_HOST */
 	bool              on_replica;
+	uint64_t          reached; /* of that replica: what is read there is at least so new */
 	enum route_reason reason;
 };
 

@@ -8,7 +8,6 @@
 
 #include "admin/show_internal.h"
 #include "base/slab.h"
-#include "conf/option.h"
 #include "net/resolve.h"
 #include "pool/peers.h"
 #include "pool/pools.h"
@@ -19,7 +18,7 @@ static const struct show *const shows[] = {
 	&show_pools,	      &show_clients, &show_servers,   &show_sockets,   &show_active_sockets,
 	&show_users,	      &show_lists,   &show_mem,	      &show_stats,     &show_stats_totals,
 	&show_stats_averages, &show_totals,  &show_dns_hosts, &show_dns_zones,
-	&show_peers,	      &show_peer_pools,
+	&show_peers,	      &show_peer_pools,	&show_config_sources,
 };
 
 const struct show_table show_table = { shows, COUNT_OF(shows) };
@@ -161,49 +160,6 @@ const struct show show_state = {
 	.help = "Whether clients are served, or paused or suspended.",
 	COLUMNS(state_columns),
 	.rows = state_rows,
-};
-
-/* ---- CONFIG ---- */
-
-static enum result config_rows(struct admin *admin, struct table *table)
-{
-	struct buffer value = BUFFER_EMPTY;
-
-	for (size_t i = 0; i < option_global.count && !value.failed; i++) {
-		const struct option *option = &option_global.rows[i];
-
-		table_row(table);
-		table_text(table, option->name);
-		buffer_clear(&value);
-		if (!option_current(option, admin->settings, &value))
-			table_null(table);
-		else
-			table_slice(table, value.len ? buffer_slice(&value) : SLICE_LITERAL(""));
-		table_text(table, option->standard);
-		table_yes_no(table, option->flags & OPTION_RELOADABLE);
-		table_row_end(table);
-	}
-	if (value.failed) {
-		buffer_release(&value);
-		return BROKEN;
-	}
-	buffer_release(&value);
-	return OK;
-}
-
-static const struct result_column config_columns[] = {
-	TEXT("key"),
-	TEXT("value"),
-	TEXT("default"),
-	TEXT("changeable"),
-};
-
-const struct show show_config = {
-	.name = "CONFIG",
-	.help = "All settings of `[pgcarwash]`: value now, default, and whether RELOAD and SET "
-		"can change them.",
-	COLUMNS(config_columns),
-	.rows = config_rows,
 };
 
 /* ---- LISTS, MEM ---- */

@@ -6,7 +6,8 @@
 
 /* What the files of SHOW share. Each row of the table is defined beside its function. */
 
-extern const struct show show_help, show_version, show_state, show_config, show_lists, show_mem;
+extern const struct show show_help, show_version, show_state, show_lists, show_mem;
+extern const struct show show_config, show_config_sources;
 extern const struct show show_databases, show_pools, show_users;
 extern const struct show show_clients, show_servers, show_sockets, show_active_sockets;
 extern const struct show show_peers, show_peer_pools;

@@ -62,9 +62,18 @@ static inline const void *option_field_of(const struct option *option, const voi
 
 /* ---- settings.c: snapshots while they are made ---- */
 
+enum setting_origin {
+	ORIGIN_DEFAULT,
+	ORIGIN_FILE,
+	ORIGIN_COMMAND_LINE,
+	ORIGIN_SET,
+	ORIGIN_KEPT, /* of a file that says otherwise by now, or nothing */
+};
+
 struct setting_source {
-	const char *file; /* NULL: default, or given by SET */
+	const char *file; /* ORIGIN_FILE only */
 	unsigned line;
+	enum setting_origin origin;
 };
 
 struct settings_private {

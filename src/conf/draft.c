@@ -174,6 +174,7 @@ void draft_set_global(struct settings *settings, const struct option *option, st
 
 	source->file = place.file;
 	source->line = place.line;
+	source->origin = place.file ? ORIGIN_FILE : ORIGIN_SET;
 	if (is_reserved_value(option, value)) {
 		complaints_add(complaints, COMPLAINT_ERROR, place.file, place.line,
 			       "cannot use the reserved \"%.*s\" database as an auth_dbname",

@@ -22,9 +22,12 @@ static void complain_memory(struct complaints *complaints, const char *path)
 static enum result keep_value(struct settings *settings, const struct settings *previous,
 			      const struct option *option)
 {
-	struct setting_source *source = &settings->private->sources[option - option_global.rows];
+	size_t index = (size_t)(option - option_global.rows);
+	struct setting_source *source = &settings->private->sources[index];
+	enum setting_origin before = previous->private->sources[index].origin;
 
 	source->file = NULL;
+	source->origin = before == ORIGIN_FILE ? ORIGIN_KEPT : before;
 	return value_copy(option, option_field(option, settings), option_field_of(option, previous),
 			  settings->private->arena);
 }
@@ -125,8 +128,12 @@ static enum result read_input(struct settings *settings, struct load_input input
 /* conffile is the file given by the caller until a file says otherwise. */
 static enum result default_conffile(struct settings *settings, const char *path)
 {
-	if (!settings->conffile)
-		settings->conffile = arena_copy_text(settings->private->arena, slice_of(path));
+	const struct option *option = option_find(&option_global, SLICE_LITERAL("conffile"));
+
+	if (settings->conffile)
+		return OK;
+	settings->private->sources[option - option_global.rows].origin = ORIGIN_COMMAND_LINE;
+	settings->conffile = arena_copy_text(settings->private->arena, slice_of(path));
 	return settings->conffile ? OK : BROKEN;
 }
 
@@ -202,7 +209,7 @@ const struct settings *settings_with(const struct settings *old, struct slice ke
 		return NULL;
 	}
 	if (!(option->flags & OPTION_RELOADABLE)) {
-		struct setting_source none = { NULL, 0 };
+		struct setting_source none = { NULL, 0, ORIGIN_SET };
 
 		warn_restart(option, &none, old, complaints);
 		return settings;

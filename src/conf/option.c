@@ -176,3 +176,20 @@ bool option_source(const struct option *option, const struct settings *settings,
 	*line = source->line;
 	return true;
 }
+
+void option_origin(const struct option *option, const struct settings *settings, struct buffer *out)
+{
+	static const char *const texts[] = {
+		[ORIGIN_DEFAULT] = "default",
+		[ORIGIN_COMMAND_LINE] = "command line",
+		[ORIGIN_SET] = "SET",
+		[ORIGIN_KEPT] = "kept from before the reload",
+	};
+	const struct setting_source *source =
+		&settings->private->sources[option - option_global.rows];
+
+	if (source->origin == ORIGIN_FILE)
+		buffer_append_format(out, "%s:%u", source->file, source->line);
+	else
+		buffer_append_text(out, texts[source->origin]);
+}

@@ -193,6 +193,7 @@ static enum result copy_rest(struct settings *copy, const struct settings *old)
 		struct setting_source *to = &copy->private->sources[i];
 
 		to->line = from->line;
+		to->origin = from->origin;
 		if (copy_place(arena, &to->file, from->file) != OK)
 			return BROKEN;
 	}

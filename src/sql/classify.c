@@ -40,7 +40,7 @@ static struct survey survey_text(struct slice text)
 	return survey;
 }
 
-static struct verdict judge_by_tree(struct slice text, const struct function_book *functions)
+struct verdict classify_by_tree(struct slice text, const struct function_book *functions)
 {
 	struct survey survey = survey_text(text);
 	struct verdict verdict = { .kind = VERDICT_UNKNOWN };
@@ -67,7 +67,7 @@ struct verdict classify_as_is(struct slice text, const struct function_book *fun
 
 	if (quick_judge(text, functions, &verdict))
 		return verdict;
-	return judge_by_tree(text, functions);
+	return classify_by_tree(text, functions);
 }
 
 struct verdict classify(struct slice text, const struct function_book *functions)
@@ -82,7 +82,7 @@ struct verdict classify(struct slice text, const struct function_book *functions
 	shape = mem_alloc(room + 1);
 	if (shape)
 		len = shape_write(text, shape, room);
-	verdict = judge_by_tree(len > 0 ? (struct slice){ shape, len } : text, functions);
+	verdict = classify_by_tree(len > 0 ? (struct slice){ shape, len } : text, functions);
 	mem_free(shape);
 	return verdict;
 }

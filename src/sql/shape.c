@@ -13,9 +13,11 @@ struct shape {
 	char *out;
 	size_t len, cap;
 	bool full;
+	bool spaced; /* white space is due in front of what comes next */
 	/* How much of "constant, constant" has been written: 0 to 3, 4 behind its comma. */
 	unsigned run;
-	size_t run_len; /* length behind the second constant */
+	enum token_kind run_kind; /* of its constants, which are of one kind */
+	size_t run_len;		  /* length behind the second constant */
 };
 
 static void append(struct shape *shape, const char *data, size_t len)
@@ -28,16 +30,31 @@ static void append(struct shape *shape, const char *data, size_t len)
 	shape->len += len;
 }
 
-/* A third and later constant of a list takes the second one's place. */
-static void append_constant(struct shape *shape, const char *data, size_t len)
+static void append_space(struct shape *shape)
 {
-	if (shape->run == 4) {
+	if (shape->spaced && shape->len > 0)
+		append(shape, " ", 1);
+	shape->spaced = false;
+}
+
+/* A third and later constant of a list takes the second one's place. */
+static void append_constant(struct shape *shape, enum token_kind kind, const char *data, size_t len)
+{
+	bool goes_on = shape->run > 0 && kind == shape->run_kind;
+
+	/* Two without anything between would become one; no statement has them. */
+	if ((shape->run == 1 || shape->run == 3) && !shape->spaced)
+		shape->full = true;
+	if (shape->run == 4 && goes_on) {
 		shape->len = shape->run_len;
 		shape->run = 3;
+		shape->spaced = false;
 		return;
 	}
+	append_space(shape);
 	append(shape, data, len);
-	shape->run = shape->run == 2 ? 3 : 1;
+	shape->run = shape->run == 2 && goes_on ? 3 : 1;
+	shape->run_kind = kind;
 	shape->run_len = shape->len;
 }
 
@@ -45,36 +62,42 @@ static void append_string(struct shape *shape, const struct token *token)
 {
 	char text[4] = { token->prefix, '\'', '\'', 0 };
 
-	/* A backslash that matters stays, so that it is seen in the shape. */
+	/* A backslash that matters stays, a kind of its own, so that it is seen in the shape. */
 	if (token->backslash)
-		append_constant(shape, "'\\'", 3);
+		append_constant(shape, TOKEN_BROKEN, "'\\'", 3);
 	else if (token->prefix == 'B' || token->prefix == 'X' || token->prefix == 'N')
-		append_constant(shape, text, 3);
+		append_constant(shape, TOKEN_STRING, text, 3);
 	else
-		append_constant(shape, text + 1, 2);
+		append_constant(shape, TOKEN_STRING, text + 1, 2);
 }
 
+/* A comment with a hint; others are dropped, but part words as white space does. */
 static void append_comment(struct shape *shape, const struct token *token)
 {
 	enum verdict_hint hint = VERDICT_HINT_NONE;
 
 	if (token->text.len > 10) /* a shorter one holds no hint */
 		hint = hint_of_comment(token->text);
-	if (hint == VERDICT_HINT_PRIMARY)
-		append(shape, "/*pgcarwash:primary*/", 21);
-	else if (hint == VERDICT_HINT_REPLICA)
-		append(shape, "/*pgcarwash:replica*/", 21);
+	if (hint == VERDICT_HINT_NONE) {
+		shape->spaced = true;
+		return;
+	}
 	shape->run = 0;
+	append_space(shape);
+	append(shape,
+	       hint == VERDICT_HINT_PRIMARY ? "/*pgcarwash:primary*/" : "/*pgcarwash:replica*/",
+	       21);
 }
 
 static void append_token(struct shape *shape, const struct token *token)
 {
 	switch (token->kind) {
 	case TOKEN_STRING: append_string(shape, token); return;
-	case TOKEN_NUMBER: append_constant(shape, "1", 1); return;
+	case TOKEN_NUMBER: append_constant(shape, TOKEN_NUMBER, "1", 1); return;
 	case TOKEN_COMMENT: append_comment(shape, token); return;
 	default: break;
 	}
+	append_space(shape);
 	append(shape, token->text.data, token->text.len);
 	if (token_is(token, ',') && (shape->run == 1 || shape->run == 3))
 		shape->run++;
@@ -119,10 +142,7 @@ size_t shape_write(struct slice text, char *out, size_t cap)
 			begun = true;
 		}
 		ended |= begun && token_is(&token, ';');
-		/* A dropped comment parts words as white space does. */
-		if (shape.len > 0 && (token.spaced || token.kind == TOKEN_COMMENT) &&
-		    out[shape.len - 1] != ' ' && shape.run != 4)
-			append(&shape, " ", 1);
+		shape.spaced |= token.spaced;
 		append_token(&shape, &token);
 	}
 	return 0;

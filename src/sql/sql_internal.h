@@ -112,6 +112,8 @@ enum verdict_isolation setting_isolation(struct slice value);
 
 /* classify() of what is a shape already, or has none. */
 struct verdict classify_as_is(struct slice text, const struct function_book *functions);
+/* The same without the quick look. */
+struct verdict classify_by_tree(struct slice text, const struct function_book *functions);
 
 /* ---- catalogue.c: names of PostgreSQL ---- */
 

@@ -361,6 +361,10 @@ def test_set_and_reload(pooler):
     p = pooler(query_wait_timeout=None)
     p.console("SET query_wait_timeout = 11")
     assert table(p.console("SHOW CONFIG"))["query_wait_timeout"] == "11"
+    origins = {row["key"]: row["source"] for row in p.console("SHOW CONFIG_SOURCES")}
+    assert origins["query_wait_timeout"] == "SET"
+    assert origins["server_lifetime"] == "default"
+    assert origins["listen_port"].startswith(f"{p.ini}:")
     assert refused(p, "SET no_such_key = 1") == "SET failed"
     assert refused(p, "SET pool_mode = nonsense") == "SET failed"
     p.console("RELOAD")

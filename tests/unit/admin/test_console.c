@@ -391,7 +391,7 @@ TEST(without_memory_a_visit_ends_and_no_more)
 	static const char *const texts[] = { "SHOW POOLS", "SHOW CONFIG",  "SHOW STATS",
 					     "SHOW USERS", "SHOW CLIENTS", "SHOW HELP",
 					     "PAUSE",	   "RESUME",	   "SHOW LISTS",
-					     "SHOW TOTALS" };
+					     "SHOW TOTALS", "SHOW CONFIG_SOURCES" };
 	struct console console;
 
 	CHECK(console_start(&console, INI));

@@ -440,3 +440,47 @@ TEST(every_failed_allocation_refuses_the_set)
 	mem_fail_at(0);
 	settings_unref(old);
 }
+
+static void check_origin(const struct settings *settings, const char *key, const char *expected)
+{
+	struct buffer out = BUFFER_EMPTY;
+
+	option_origin(option_find(&option_global, slice_of(key)), settings, &out);
+	CHECK_SLICE_EQ(buffer_slice(&out), slice_of(expected));
+	buffer_release(&out);
+}
+
+TEST(every_value_is_from_somewhere)
+{
+	struct complaints complaints;
+	const struct settings *first, *set, *second;
+
+	complaints_init(&complaints);
+	first = settings_load_text(
+		"test.ini", slice_of(MAIN "listen_port=7000\nauth_user=x\nquery_timeout=3\n"), NULL,
+		&complaints);
+	REQUIRE(first != NULL);
+	check_origin(first, "listen_port", "test.ini:3");
+	check_origin(first, "auth_type", "test.ini:2");
+	check_origin(first, "pool_mode", "default");
+	check_origin(first, "auth_dbname", "default");
+	check_origin(first, "conffile", "command line");
+	set = settings_with(first, SLICE_LITERAL("pool_mode"), SLICE_LITERAL("session"),
+			    &complaints);
+	REQUIRE(set != NULL);
+	check_origin(set, "pool_mode", "SET");
+	check_origin(set, "listen_port", "test.ini:3");
+	check_origin(set, "conffile", "command line");
+	second = reload_text(MAIN "\nlisten_port=7001\n", set, &complaints);
+	REQUIRE(second != NULL);
+	/* It needs a restart; the other has no default to go back to. */
+	check_origin(second, "listen_port", "kept from before the reload");
+	check_origin(second, "auth_user", "kept from before the reload");
+	check_origin(second, "query_timeout", "default");
+	check_origin(second, "pool_mode", "default");
+	check_origin(second, "conffile", "command line");
+	complaints_release(&complaints);
+	settings_unref(first);
+	settings_unref(set);
+	settings_unref(second);
+}
