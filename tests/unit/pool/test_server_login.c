@@ -217,15 +217,16 @@ TEST(pools_do_not_all_come_back_at_once)
 	world_init(&world, "server_login_retry = 1000", DATABASE);
 	world.fake.login = FAKE_REFUSE;
 	for (int i = 0; i < 8; i++) {
-		char name[8];
+		char    name[8];
+		int64_t later;
 
 		snprintf(name, sizeof(name), "u%d", i);
 		visitor_init(&visitors[i], &world, "db", name);
 		fail_once(&world, &visitors[i]);
 		check_pause(&world, &visitors[i], 1000000);
-		/* Apart from the time that passed between them. */
-		differs |= visitors[i].pool->retry_at.us + 1000000 < visitors[0].pool->retry_at.us ||
-		           visitors[i].pool->retry_at.us > visitors[0].pool->retry_at.us + 5000000;
+		/* By more than the time that passed between them. */
+		later = visitors[i].pool->retry_at.us - visitors[0].pool->retry_at.us;
+		differs |= later < -1000000 || later > 5000000;
 	}
 	CHECK(differs);
 	for (int i = 0; i < 8; i++)
