@@ -24,6 +24,8 @@
 #include "daemon/rule_check.h"
 #include "daemon/systemd.h"
 #include "daemon/takeover.h"
+#include "net/ask_ldap.h"
+#include "net/ask_pam.h"
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/resolve.h"
@@ -221,6 +223,7 @@ static enum result build(struct daemon *daemon)
 	if (!daemon->resolver || !daemon->statements || build_varsets(daemon) != OK ||
 	    build_pools(daemon) != OK || build_roster(daemon) != OK || build_admin(daemon) != OK)
 		return BROKEN;
+	resolver_watch_zones(daemon->resolver, settings->dns_zone_check_period);
 	pools_set_tls(daemon->pools, daemon->tls.side[TLS_WITH_SERVERS]);
 	roster_set_tls(daemon->roster, daemon->tls.side[TLS_WITH_CLIENTS]);
 	pools_watch(daemon->pools, on_change, daemon);
@@ -459,6 +462,7 @@ int daemon_check(const char *file)
 
 void daemon_print_version(FILE *out)
 {
-	fprintf(out, "%s\nlibevent %s\nadns: evdns\ntls: %s\nsystemd: yes\n", PRODUCT,
-		event_get_version(), OpenSSL_version(OPENSSL_VERSION));
+	fprintf(out, "%s\nlibevent %s\nadns: evdns\ntls: %s\nsystemd: yes\npam: %s\nldap: %s\n",
+		PRODUCT, event_get_version(), OpenSSL_version(OPENSSL_VERSION),
+		ask_pam_is_there() ? "yes" : "no", ask_ldap_is_there() ? "yes" : "no");
 }
