@@ -317,8 +317,11 @@ static const struct option rows[] = {
 	"that a pool "
 	"is never empty at once. 0 uses each connection once." },
 { TIME(server_login_retry), LIVE, .standard = "15", .group = GROUP_SERVERS,
-  .help = "How long to wait after a failed connect or login before trying again. Clients that come "
-	"meanwhile are told the last error." },
+  .help = "How long to wait after a failed connect or login before trying again (up to an eighth "
+	"less, so that many pools do not try at the same moment). A server that refuses one login "
+	"after the other for a wrong password, or a role or database that is not there, is tried "
+	"after two and then four times as long; a reload or RECONNECT tries at once. Clients that "
+	"come meanwhile are told the last error." },
 { ENUM(server_protocol, enum server_protocol, choice_server_protocol), LIVE, .standard = "3.0",
   .group = GROUP_SERVERS,
   .help = "Version of the protocol asked of servers. 3.2, of PostgreSQL 18, brings cancel keys too "

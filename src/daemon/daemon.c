@@ -23,6 +23,8 @@
 #include "daemon/process.h"
 #include "daemon/rule_check.h"
 #include "daemon/systemd.h"
+#include "net/ask_ldap.h"
+#include "net/ask_pam.h"
 #include "net/loop.h"
 #include "net/resolve.h"
 #include "pool/pools.h"
@@ -393,6 +395,7 @@ int daemon_check(const char *file)
 
 void daemon_print_version(FILE *out)
 {
-	fprintf(out, "%s\nlibevent %s\nadns: evdns\ntls: %s\nsystemd: yes\n", PRODUCT,
-		event_get_version(), OpenSSL_version(OPENSSL_VERSION));
+	fprintf(out, "%s\nlibevent %s\nadns: evdns\ntls: %s\nsystemd: yes\npam: %s\nldap: %s\n",
+		PRODUCT, event_get_version(), OpenSSL_version(OPENSSL_VERSION),
+		ask_pam_is_there() ? "yes" : "no", ask_ldap_is_there() ? "yes" : "no");
 }

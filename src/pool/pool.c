@@ -156,6 +156,7 @@ void pool_recycle(struct pool *pool, enum ending why)
 	}
 	pool->welcome_stale = true;
 	pool->failed = false;
+	pool->rebuffs = 0;
 	if (pool->waiters.len || pool->logins.len || pool->claims.len)
 		pool_serve_soon(pool);
 }

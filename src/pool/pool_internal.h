@@ -36,6 +36,8 @@ struct pools {
 	struct list             pools;
 	uint64_t                next_id;
 	bool                    paused, shutting_down;
+	struct moment           derive_turn; /* when derive_left was filled */
+	uint32_t                derive_left; /* password work left for this turn */
 	bool                    has_blocked; /* a pool may be blocked; see pool_serve_blocked */
 	struct timer            upkeep;
 	struct loop_task        changed; /* tells the watcher */
@@ -96,7 +98,8 @@ struct pool {
 
 	bool          failed; /* the last login to a server failed */
 	enum ending   failure;
-	struct moment failed_at;
+	struct moment retry_at;  /* when logins are tried again */
+	unsigned      rebuffs;   /* failures in a row that only an operator can cure */
 	struct moment starved_at; /* when memory to open a server was short; never: it was not */
 	struct buffer login_error;  /* the server's ErrorResponse, whole */
 	struct buffer cached_error; /* what newcomers are told meanwhile, whole */

@@ -4,7 +4,9 @@
  * One login at a time is under way while it is not known whether logins work (none has
  * succeeded, or the last one failed), else up to LOGINS_AT_ONCE, so that a burst of clients
  * neither waits for logins one after the other nor storms the server. After a failure the next
- * attempt comes server_login_retry later, after a shortage of our own memory almost at once.
+ * attempt comes server_login_retry later, or a little earlier, so that many pools do not come all
+ * at once; twice and four times as long when the server goes on to refuse what only an operator can
+ * cure; after a shortage of our own memory almost at once.
  * Limits: pool size, reserve_pool_size once the oldest waiter has waited reserve_pool_timeout,
  * then max_db_connections and max_user_connections, for which the server idle for longest in
  * another pool is closed.
@@ -13,11 +15,14 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "base/random.h"
 #include "pool_internal.h"
 #include "wire/notice.h"
 #include "wire/writer.h"
 
 #define LOGINS_AT_ONCE 4
+/* How often server_login_retry is doubled at most. */
+#define MOST_DOUBLINGS 2
 /* When to try again after memory was short. */
 #define STARVED_MS 250
 
@@ -75,13 +80,11 @@ static struct span oldest_wait(const struct pool *pool)
 
 static bool is_time(const struct pool *pool)
 {
-	const struct settings *settings = pool->pools->settings;
-	struct moment          now = loop_now(pool->pools->loop);
+	struct moment now = loop_now(pool->pools->loop);
 
 	if (pool_is_paused(pool) || pool->pools->shutting_down || pool->database->removed)
 		return false;
-	if (pool->failed &&
-	    !moment_reached(moment_after(pool->failed_at, settings->server_login_retry), now))
+	if (pool->failed && !moment_reached(pool->retry_at, now))
 		return false;
 	if (!moment_is_never(pool->starved_at) &&
 	    !moment_reached(moment_after(pool->starved_at, span_ms(STARVED_MS)), now))
@@ -246,6 +249,7 @@ void pool_open_minimum(struct pool *pool)
 void pool_login_succeeded(struct pool *pool, const struct varset *reported)
 {
 	pool->failed = false;
+	pool->rebuffs = 0;
 	if (!pool->welcome || pool->welcome_stale) {
 		varset_unref(pool->welcome);
 		pool->welcome = varset_ref(reported);
@@ -308,6 +312,35 @@ static bool is_final(enum ending why, const struct notice_view *error)
 	}
 }
 
+/*
+ * Wrong passwords, unknown roles and databases, keys that do not fit: it will be the same next time
+ * unless somebody does something (reload, RECONNECT and a client's new secret end the pause). A
+ * server that is away, starting up or full may be there any moment.
+ */
+static bool is_rebuff(enum ending why, const struct notice_view *error)
+{
+	static const struct slice states[] = { SLICE_LITERAL("28"), SLICE_LITERAL("3D") };
+
+	if (!is_final(why, error))
+		return false;
+	for (size_t i = 0; error && i < COUNT_OF(states); i++)
+		if (slice_starts_with(error->sqlstate, states[i]))
+			return true;
+	return !error;
+}
+
+/* Never longer than asked for after a single failure, up to an eighth shorter. */
+static struct span pause_after(const struct pool *pool)
+{
+	int64_t  retry = pool->pools->settings->server_login_retry.us;
+	unsigned doublings = pool->rebuffs > 0 ? pool->rebuffs - 1 : 0;
+
+	if (doublings > MOST_DOUBLINGS)
+		doublings = MOST_DOUBLINGS;
+	retry <<= doublings;
+	return (struct span){ retry - (int64_t)random_below((uint64_t)retry / 8 + 1) };
+}
+
 void pool_login_failed(struct pool *pool, enum ending why, struct slice body)
 {
 	struct notice_view view;
@@ -320,7 +353,8 @@ void pool_login_failed(struct pool *pool, enum ending why, struct slice body)
 	}
 	pool->failed = true;
 	pool->failure = why;
-	pool->failed_at = loop_now(pool->pools->loop);
+	pool->rebuffs = is_rebuff(why, has_error ? &view : NULL) ? pool->rebuffs + 1 : 0;
+	pool->retry_at = moment_after(loop_now(pool->pools->loop), pause_after(pool));
 	remember_failure(pool, why, has_error ? &view : NULL);
 	buffer_clear(&pool->login_error);
 	if (has_error)

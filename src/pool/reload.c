@@ -76,6 +76,7 @@ void pools_reload(struct pools *pools, const struct settings *settings)
 
 		/* What made logins fail may be what was changed. */
 		pool->failed = false;
+		pool->rebuffs = 0;
 		pool_serve_soon(pool);
 	}
 }

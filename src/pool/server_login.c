@@ -26,7 +26,7 @@
 #include "wire/startup.h"
 
 #define LOGIN_COLLECT_MAX 65536
-/* PBKDF2 iterations a turn: PostgreSQL's default recipe in one go, about 2 ms. */
+/* PBKDF2 iterations a turn, of all logins: PostgreSQL's default recipe in one go, about 2 ms. */
 #define DERIVE_PER_TURN 4096
 
 enum sasl_stage { SASL_NONE, SASL_FIRST_SENT, SASL_FINAL_SENT, SASL_VERIFIED };
@@ -293,17 +293,33 @@ static void send_final(struct server *server, const struct scram_keys *keys)
 	send_out(server, &out);
 }
 
-/* A piece of the derivation; the next one in the next turn. */
+/* What is left of this turn's share for all logins. */
+static uint32_t *derive_budget(struct pools *pools)
+{
+	struct moment now = loop_now(pools->loop);
+
+	if (pools->derive_turn.us != now.us) {
+		pools->derive_turn = now;
+		pools->derive_left = DERIVE_PER_TURN;
+	}
+	return &pools->derive_left;
+}
+
+/* A piece of the derivation; the next one in the next turn, in the order in which they came. */
 static void derive_on(struct loop_task *task)
 {
 	struct server_login *login = CONTAINER_OF(task, struct server_login, task);
 	struct server       *server = login->server;
 	struct pools        *pools = server->pool->pools;
-	uint32_t             budget = DERIVE_PER_TURN;
+	uint32_t            *budget = derive_budget(pools);
 	struct scram_keys    keys;
 	struct login_secret  secret;
 
-	switch (derivation_run(login->derivation, &budget, &keys)) {
+	if (*budget == 0) {
+		loop_next_turn(pools->loop, task);
+		return;
+	}
+	switch (derivation_run(login->derivation, budget, &keys)) {
 	case AGAIN: loop_next_turn(pools->loop, task); return;
 	case BROKEN: fail(server, END_SERVER_LOGIN_FAILED); return;
 	case OK: break;

@@ -66,6 +66,7 @@ def test_version(folder, option):
     first, *more = done.stdout.splitlines()
     assert first.split()[0].lower() == "pgcarwash" and first.split()[1][0].isdigit()
     assert any(line.startswith("libevent") for line in more)
+    assert {line.split(":")[0] for line in more} >= {"adns", "tls", "systemd", "pam", "ldap"}
 
 
 @pytest.mark.parametrize("option", ["-h", "--help"])

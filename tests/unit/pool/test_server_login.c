@@ -2,6 +2,7 @@
 
 #include "test.h"
 
+#include "pool/pool_internal.h"
 #include "pool/visitor.h"
 
 #define DATABASE "db = host=DIR"
@@ -147,6 +148,88 @@ TEST(all_who_wait_are_told_why_the_server_refused)
 	UNTIL(&world, world_facts(&world, visitors[2].pool).servers_idle == 1);
 	CHECK(visitor_ask(&visitors[0]) == OK);
 	for (int i = 0; i < 3; i++)
+		visitor_release(&visitors[i]);
+	world_release(&world);
+}
+
+/* The next try comes between 7/8 of this many milliseconds and as many after the last. */
+static void check_pause(const struct world *world, const struct visitor *visitor, int64_t ms)
+{
+	int64_t left = moment_between(loop_now(world->loop), visitor->pool->retry_at).us;
+
+	CHECK(visitor->pool->failed);
+	/* A turn or more may have passed since. */
+	if (left > ms * 1000 || left < ms * 1000 * 7 / 8 - 150000)
+		FAIL("%lld us are left of %lld ms", (long long)left, (long long)ms);
+}
+
+static void fail_once(struct world *world, struct visitor *visitor)
+{
+	unsigned count = world->fake.count;
+
+	visitor->pool->retry_at = loop_now(world->loop);
+	visitor->refused = false;
+	if (!list_has(&visitor->waiter.node))
+		CHECK(visitor_ask(visitor) == AGAIN);
+	pool_serve_soon(visitor->pool);
+	UNTIL(world, world->fake.count > count && visitor->pool->failed &&
+	                     visitor->pool->retry_at.us > loop_now(world->loop).us);
+}
+
+TEST(a_server_that_goes_on_to_refuse_is_asked_less_often)
+{
+	static const int64_t pauses[] = { 1000, 2000, 4000, 4000 };
+	struct world   world;
+	struct visitor visitor;
+
+	world_init(&world, "server_login_retry = 1", DATABASE);
+	visitor_init(&visitor, &world, "db", "alice");
+	world.fake.login = FAKE_REFUSE;
+	for (size_t i = 0; i < COUNT_OF(pauses); i++) {
+		fail_once(&world, &visitor);
+		check_pause(&world, &visitor, pauses[i]);
+	}
+	/* One that is full may have room any moment. */
+	world.fake.sqlstate = "53300";
+	for (int i = 0; i < 3; i++) {
+		fail_once(&world, &visitor);
+		check_pause(&world, &visitor, 1000);
+	}
+	/* After a success, or when somebody did something, it is as if nothing had been. */
+	world.fake.sqlstate = "28P01";
+	for (int i = 0; i < 3; i++)
+		fail_once(&world, &visitor);
+	check_pause(&world, &visitor, 4000);
+	pools_reconnect(world.pools, NULL);
+	CHECK(!visitor.pool->failed);
+	fail_once(&world, &visitor);
+	check_pause(&world, &visitor, 1000);
+	visitor_release(&visitor);
+	world_release(&world);
+}
+
+TEST(pools_do_not_all_come_back_at_once)
+{
+	struct world   world;
+	struct visitor visitors[8];
+	bool           differs = false;
+
+	world_init(&world, "server_login_retry = 1000", DATABASE);
+	world.fake.login = FAKE_REFUSE;
+	for (int i = 0; i < 8; i++) {
+		char    name[8];
+		int64_t later;
+
+		snprintf(name, sizeof(name), "u%d", i);
+		visitor_init(&visitors[i], &world, "db", name);
+		fail_once(&world, &visitors[i]);
+		check_pause(&world, &visitors[i], 1000000);
+		/* By more than the time that passed between them. */
+		later = visitors[i].pool->retry_at.us - visitors[0].pool->retry_at.us;
+		differs |= later < -1000000 || later > 5000000;
+	}
+	CHECK(differs);
+	for (int i = 0; i < 8; i++)
 		visitor_release(&visitors[i]);
 	world_release(&world);
 }
