@@ -55,6 +55,8 @@ struct span effective_client_idle_timeout(const struct settings *settings,
 
 /* How often a socket may be read in one turn of the loop, from 1 up: sbuf_loopcnt. */
 int effective_turn_reads(const struct settings *settings);
+/* Bytes taken from a socket at once: least, or pkt_buf where that is more, up to 120 kB. */
+size_t effective_read_size(const struct settings *settings, size_t least);
 
 /* Database, then global. */
 enum channel_binding effective_channel_binding(const struct settings *settings,

@@ -16,6 +16,7 @@
 
 struct resolver;
 struct resolve_request;
+struct zones;
 
 struct resolve_answer {
 	const struct address *addresses; /* port filled in; borrowed for the call */
@@ -37,6 +38,13 @@ struct resolve_request *resolver_ask(struct resolver *resolver, const char *host
 void resolver_cancel(struct resolve_request *request);
 /* How long answers to come are kept, from newer settings. */
 void resolver_tune(struct resolver *resolver, struct span ttl, struct span negative_ttl);
+/*
+ * How often the serial numbers of the names' zones are looked at; when one has changed, what is
+ * known of its names is forgotten. 0: never.
+ */
+void resolver_watch_zones(struct resolver *resolver, struct span period);
+/* The zones and their serials; see zones_next. Borrowed for the resolver's life. */
+struct zones *resolver_zones(struct resolver *resolver);
 
 /* A name that is kept, for SHOW DNS_HOSTS. Borrowed until the loop goes on. */
 struct resolved_name {

@@ -29,7 +29,7 @@
  *
  * The text is read as with standard_conforming_strings = on; see VERDICT_BACKSLASH. Syntax is
  * that of PostgreSQL 15: what only later ones understand is UNKNOWN. Costs 0.1 to 0.5 us for the
- * usual text, else what libpg_query takes (10 to 100 us, up to 5 ms for the longest).
+ * usual text, else what libpg_query takes (5 to 100 us, some milliseconds for the longest).
  */
 struct verdict classify(struct slice text, const struct function_book *functions);
 

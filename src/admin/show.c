@@ -9,6 +9,7 @@
 #include "admin/show_internal.h"
 #include "base/slab.h"
 #include "net/resolve.h"
+#include "net/zones.h"
 #include "pool/peers.h"
 #include "pool/pools.h"
 #include "session/roster.h"
@@ -226,7 +227,7 @@ static enum result lists_rows(struct admin *admin, struct table *table)
 	put_count(table, "free_servers", kept_objects("server"));
 	put_count(table, "used_servers", counts.servers);
 	put_count(table, "dns_names", resolver_names(admin->resolver));
-	put_count(table, "dns_zones", 0);
+	put_count(table, "dns_zones", zones_len(resolver_zones(admin->resolver)));
 	put_count(table, "dns_queries", resolver_pending(admin->resolver));
 	put_count(table, "dns_pending", resolver_pending(admin->resolver));
 	return OK;

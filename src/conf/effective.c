@@ -265,3 +265,13 @@ int effective_turn_reads(const struct settings *settings)
 	/* "No limit" still has one: somebody who never stops sending must not stop the others. */
 	return settings->sbuf_loopcnt > 0 ? settings->sbuf_loopcnt : 1000;
 }
+
+size_t effective_read_size(const struct settings *settings, size_t least)
+{
+	/* What streams receive into is shared and no larger. */
+	size_t most = 120 * 1024, wanted = (size_t)settings->pkt_buf;
+
+	if (wanted <= least)
+		return least;
+	return wanted < most ? wanted : most;
+}

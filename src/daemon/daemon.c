@@ -193,6 +193,7 @@ static enum result build(struct daemon *daemon)
 	if (!daemon->resolver || !daemon->statements || build_varsets(daemon) != OK ||
 	    build_pools(daemon) != OK || build_roster(daemon) != OK || build_admin(daemon) != OK)
 		return BROKEN;
+	resolver_watch_zones(daemon->resolver, settings->dns_zone_check_period);
 	pools_set_tls(daemon->pools, daemon->tls.side[TLS_WITH_SERVERS]);
 	roster_set_tls(daemon->roster, daemon->tls.side[TLS_WITH_CLIENTS]);
 	pools_watch(daemon->pools, on_change, daemon);

@@ -102,6 +102,7 @@ static enum result apply(struct daemon *daemon, const struct settings *next, str
 	admin_reload(daemon->admin, next);
 	listeners_tune(&daemon->listeners, next);
 	resolver_tune(daemon->resolver, next->dns_max_ttl, next->dns_nxdomain_ttl);
+	resolver_watch_zones(daemon->resolver, next->dns_zone_check_period);
 	settings_unref(old);
 	return OK;
 }

@@ -21,6 +21,7 @@
 #include "base/random.h"
 #include "net/net_internal.h"
 #include "net/timer.h"
+#include "net/zones.h"
 
 /* Addresses of one name that are kept; no server has more. */
 #define ADDRESSES_MAX 16
@@ -33,6 +34,7 @@ struct resolver {
 	struct loop *loop;
 	struct evdns_base *dns;
 	struct map names;
+	struct zones *zones;
 	struct span ttl, negative_ttl;
 	unsigned questions; /* given to evdns, callback not yet seen */
 };
@@ -310,6 +312,45 @@ void resolver_cancel(struct resolve_request *request)
 	mem_free(request);
 }
 
+/* ---- zones ---- */
+
+static void on_round(void *ctx)
+{
+	struct resolver *resolver = ctx;
+	size_t cursor = 0;
+	struct slice key;
+	void *value;
+
+	while (map_next(&resolver->names, &cursor, &key, &value))
+		zones_want(resolver->zones, key);
+}
+
+static void on_zone_changed(void *ctx, struct slice zone)
+{
+	struct resolver *resolver = ctx;
+	size_t cursor = 0;
+	struct slice key;
+	void *value;
+
+	log_info("zone \"%.*s\" has changed: its names are looked up anew", (int)zone.len,
+		 zone.data);
+	while (map_next(&resolver->names, &cursor, &key, &value))
+		if (slice_equal_nocase(zones_of(key), zone))
+			((struct name *)value)->known_until = MOMENT_NEVER;
+}
+
+static const struct zones_events zones_events = { on_round, on_zone_changed };
+
+void resolver_watch_zones(struct resolver *resolver, struct span period)
+{
+	zones_set_period(resolver->zones, period);
+}
+
+struct zones *resolver_zones(struct resolver *resolver)
+{
+	return resolver->zones;
+}
+
 /* ---- life ---- */
 
 static struct evdns_base *dns_new(struct loop *loop, const char *resolv_conf)
@@ -346,7 +387,11 @@ struct resolver *resolver_new(struct loop *loop, const char *resolv_conf, struct
 	resolver->negative_ttl = negative_ttl;
 	resolver->dns = dns_new(loop, resolv_conf);
 	if (resolver->dns)
+		resolver->zones = zones_new(loop, resolver->dns, &zones_events, resolver);
+	if (resolver->zones)
 		return resolver;
+	if (resolver->dns)
+		evdns_base_free(resolver->dns, 0);
 	map_release(&resolver->names);
 	mem_free(resolver);
 	return NULL;
@@ -368,6 +413,7 @@ void resolver_free(struct resolver *resolver)
 			question_drop(name->question);
 		name_free(name);
 	}
+	zones_free(resolver->zones);
 	/* evdns answers cancelled questions through the base; nothing else is left to run there. */
 	for (int i = 0; i < 10 && resolver->questions > 0; i++)
 		event_base_loop(loop_base(resolver->loop), EVLOOP_NONBLOCK);

@@ -42,10 +42,10 @@ static void take_settings(struct roster *roster, const struct settings *settings
 		.max_collect = MAX_COLLECT,
 	};
 	roster->stream_limits = (struct stream_limits){
-		.read_size = READ_SIZE,
+		.read_size = effective_read_size(settings, READ_SIZE),
 		.out_high = OUT_HIGH,
 		.out_low = OUT_LOW,
-		.in_max = MAX_COLLECT + READ_SIZE,
+		.in_max = MAX_COLLECT + 2 * READ_SIZE,
 		.turn_reads = effective_turn_reads(settings),
 	};
 }

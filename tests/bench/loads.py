@@ -14,6 +14,7 @@ import time
 import machine
 from machine import DATABASE, PLAIN, POOL_SIZE, SCRAM_PASSWORD, USER, BenchError, Setup
 from rawclient import Herd, RawClient
+from storm import Storm
 
 WARM_SECONDS = 0.3
 START_SECONDS = 60
@@ -96,8 +97,7 @@ class PgbenchLine(Line):
         first = "connect" if connect_each else f"{script}-{protocol}"
         secured = [(name, words) for name, words, there in (
             ("tls-both", "TLS on both sides", wanted.client_tls and wanted.server_tls),
-            ("tls", "TLS from clients", wanted.client_tls and not wanted.server_tls),
-            ("scram", "SCRAM", wanted.scram)) if there]
+            ("tls", "TLS from clients", wanted.client_tls and not wanted.server_tls)) if there]
         self.name = "-".join([*(name for name, _ in secured), first, str(clients)])
         what = {"select": "select-only", "tpcb": "TPC-B-like"}[script]
         how = "connect each time" if connect_each else protocol
@@ -277,6 +277,40 @@ class IdleLine(Line):
                 "rss_kb": asked.rss_kb}
 
 
+class LoginLine(Line):
+    """Clients log in, twenty at a time, and leave. pgbench -C would do, but spends a hundred times
+    as long on a proof as the other side."""
+
+    kind = "login"
+    WAVE = 20
+
+    def __init__(self, name, title, seconds, wanted):
+        self.name, self.title, self.seconds, self.wanted = name, title, seconds, wanted
+
+    def setup(self, target):
+        return self.wanted
+
+    def leaves_out(self, target):
+        return "TLS passes through it" if self.wanted.client_tls and not target.speaks_tls else None
+
+    def run(self, target):
+        storm = Storm(target.port, self.wanted.user, DATABASE, SCRAM_PASSWORD, self.WAVE,
+                      self.wanted.client_tls)
+        storm.wave()
+        storm.times.clear()
+        begin = Sample(target.pid)
+        while time.time() < begin.at + self.seconds:
+            storm.wave()
+        end = Sample(target.pid)
+        if storm.refused:
+            raise BenchError(f"{storm.refused} clients could not log in: {storm.why}")
+        numbers = storm.result(end.at - begin.at)
+        if target.pid:
+            numbers.update(cpu_us=(end.cpu_ns - begin.cpu_ns) / 1e3 / len(storm.times),
+                           kernel_share=end.kernel_share_since(begin), rss_kb=end.rss_kb)
+        return numbers
+
+
 class StormLine(PgbenchLine):
     """A small pgbench goes on while waves of new clients come, all at once, prove who they are
     and leave: what it waits for is what counts. The waves are the same for everybody."""
@@ -328,8 +362,11 @@ def secured_lines(seconds, part, size):
     lines = [PgbenchLine("select", "simple", 50, seconds, wanted=TLS_IN),
              PgbenchLine("select", "extended", 50, seconds, wanted=TLS_IN),
              PgbenchLine("select", "simple", 50, seconds, wanted=TLS_BOTH),
-             PgbenchLine("select", "simple", 10, seconds, True, Setup(scram=True)),
-             PgbenchLine("select", "simple", 10, seconds, True, TLS_IN)]
+             PgbenchLine("select", "simple", 10, seconds, True, TLS_IN),
+             LoginLine("login-scram", "login with SCRAM, 20 at once", seconds, Setup(scram=True)),
+             LoginLine("login-tls", "login with TLS, 20 at once", seconds, TLS_IN),
+             LoginLine("login-tls-scram", "login with TLS and SCRAM, 20 at once", seconds,
+                       Setup(client_tls=True, scram=True))]
     lines.append(BulkLine("tls-copy-out", f"COPY out, {size} in rows of 100 bytes, TLS on both"
                           " sides", COPY_OUT, 9_600_000 // part, TLS_BOTH))
     lines.append(StormLine(seconds, "storm", "login storm with SCRAM", False))

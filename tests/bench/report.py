@@ -16,6 +16,10 @@ TABLES = {
     "bulk": ("Large replies", "cpu_ms_per_gb", (
         ("MB/s", "mb_per_s", "{:,.0f}"), ("CPU ms/GB", "cpu_ms_per_gb", "{:.0f}"),
         ("RSS MB", "rss_kb", "MB"))),
+    "login": ("Logins", "cpu_us", (
+        ("logins/s", "logins_per_s", "{:,.0f}"), ("p50 ms", "login_p50_ms", "{:.2f}"),
+        ("p99 ms", "login_p99_ms", "{:.2f}"), ("CPU µs/login", "cpu_us", "{:.1f}"),
+        ("RSS MB", "rss_kb", "MB"))),
     "storm": ("Login storms, and a pgbench with 8 clients beside", "p99_ms", (
         ("tps", "tps", "{:,.0f}"), ("p50 ms", "p50_ms", "{:.2f}"), ("p99 ms", "p99_ms", "{:.2f}"),
         ("max ms", "max_ms", "{:.1f}"), ("logins/s", "logins_per_s", "{:,.0f}"),
@@ -26,8 +30,10 @@ TABLES = {
         ("CPU µs/login", "login_cpu_us", "{:.1f}"),
         ("CPU ms/s idle", "idle_cpu_ms_per_s", "{:.2f}"), ("RSS MB", "rss_kb", "MB"))),
 }
-SPEED = {"pgbench": "tps", "bulk": "mb_per_s", "storm": "login_p99_ms", "idle": None}
+SPEED = {"pgbench": "tps", "bulk": "mb_per_s", "login": "logins_per_s",
+         "storm": "login_p99_ms", "idle": None}
 RATIO_HEADINGS = {"pgbench": ("tps ÷", "CPU ÷"), "bulk": ("MB/s ÷", "CPU ÷"),
+                  "login": ("logins/s ÷", "CPU ÷"),
                   "storm": ("login p99 ÷", "pgbench's p99 ÷"),
                   "idle": (None, "KB ÷")}
 
@@ -119,6 +125,7 @@ def marks(results):
     goals = (("pgbench", "cpu_us", 1.0, "CPU per transaction at most pgbouncer's"),
              ("bulk", "cpu_ms_per_gb", 0.5, "CPU per byte of large replies at most half of "
                                             "pgbouncer's"),
+             ("login", "cpu_us", 1.0, "CPU per login at most pgbouncer's"),
              ("storm", "p99_ms", 1.0, "Latency (p99) beside a login storm at most pgbouncer's"))
     for kind, number, limit, text in goals:
         ratios = [(r.line.title, r.ratio(MEASURED, number)) for r in results

@@ -126,3 +126,16 @@ TEST(sockets_are_read_at_least_once)
 	CHECK(effective_turn_reads(l.settings) >= 100);
 	settings_unref(l.settings);
 }
+
+TEST(sockets_are_read_in_large_pieces)
+{
+	struct levels l;
+
+	REQUIRE(levels_init(&l));
+	CHECK_UINT_EQ(effective_read_size(l.settings, 65536), 65536);
+	l.settings->pkt_buf = 100000;
+	CHECK_UINT_EQ(effective_read_size(l.settings, 65536), 100000);
+	l.settings->pkt_buf = 16777216;
+	CHECK_UINT_EQ(effective_read_size(l.settings, 65536), 122880);
+	settings_unref(l.settings);
+}

@@ -128,7 +128,6 @@ static const struct expected warnings[] = {
 	{ MAIN "server_tls_sslmode=disable\n[databases]\nd=user=u sslnegotiation=direct\n",
 	  "test.ini:5: database \"d\": sslnegotiation=direct does nothing: server_tls_sslmode is "
 	  "disable" },
-	{ MAIN "pkt_buf=8192\n" SOME, "test.ini:3: setting \"pkt_buf\" has no effect yet" },
 	{ MAIN "client_tls_sslmode=verify-ca\n" SOME,
 	  "test.ini:3: client_tls_sslmode is verify-ca without client_tls_ca_file: every authority "
 	  "the system trusts may vouch for clients" },

@@ -1,14 +1,20 @@
 #include "net/resolve.h"
 
 #include <stdlib.h>
+#include <strings.h>
 
 #include "base/log.h"
+#include "net/zones.h"
 #include "net_test.h"
 
-/* A name server of our own: answers A questions for names beginning with 'g' or keeps silent. */
+/*
+ * A name server of our own: answers A questions for names beginning with 'g' and tells the serial
+ * of zones, or keeps silent.
+ */
 struct server {
 	int fd;
-	int questions;
+	int questions, soa_questions;
+	unsigned char serial;
 	bool silent;
 	char conf[32]; /* path of a resolv.conf that names it */
 };
@@ -65,6 +71,17 @@ static void server_turn(struct server *server)
 		packet[7] = 1;
 		memcpy(packet + end, answer, sizeof(answer));
 		end += sizeof(answer);
+	}
+	if (packet[end - 3] == 6) { /* type SOA; beside the question, behind it */
+		static const unsigned char soa[] = { 0xc0, 12, 0, 6,  0, 1, 0,
+						     0,	   0,  9, 0, 22, 0, 0 };
+
+		server->soa_questions++;
+		packet[7] = 1;
+		memcpy(packet + end, soa, sizeof(soa));
+		memset(packet + end + sizeof(soa), 0, 20);
+		packet[end + sizeof(soa) + 3] = server->serial;
+		end += sizeof(soa) + 20;
 	}
 	sendto(server->fd, packet, end, 0, (struct sockaddr *)&from, len);
 }
@@ -307,6 +324,63 @@ TEST(names_can_be_listed_and_kept_shorter)
 	for (cursor = 0; resolver_next(resolver, &cursor, &name);)
 		if (strcmp(name.host, "bad.example.") == 0)
 			CHECK(name.count == 0 && name.left.us == 0);
+	resolver_free(resolver);
+	server_stop(&server);
+	loop_free(loop);
+}
+
+static struct watched_zone only_zone(struct resolver *resolver)
+{
+	struct watched_zone zone = { 0 }, second;
+	const void *cursor = NULL;
+
+	CHECK(zones_next(resolver_zones(resolver), &cursor, &zone));
+	CHECK(!zones_next(resolver_zones(resolver), &cursor, &second));
+	return zone;
+}
+
+TEST(a_zone_that_changes_has_its_names_looked_up_anew)
+{
+	struct loop *loop = loop_new();
+	struct server server;
+	struct resolver *resolver;
+	struct asker asker = { 0 };
+
+	server_start(&server);
+	resolver = resolver_new(loop, server.conf, span_seconds(1000), span_seconds(1000));
+	CHECK(resolver_ask(resolver, "good.example.org", 1, on_answer, &asker) != NULL);
+	CHECK(resolver_ask(resolver, "great.Example.org", 1, on_answer, &asker) != NULL);
+	CHECK(resolver_ask(resolver, "nodot", 1, on_answer, &asker) != NULL);
+	SERVE_UNTIL(asker.answers == 3);
+	CHECK_INT_EQ(zones_len(resolver_zones(resolver)), 0);
+	server.questions = 0;
+	server.serial = 7;
+	resolver_watch_zones(resolver, span_ms(20));
+	CHECK(strcasecmp(only_zone(resolver).name, "example.org") == 0);
+	CHECK_INT_EQ(only_zone(resolver).names, 2);
+	CHECK(!only_zone(resolver).known);
+	SERVE_UNTIL(server.soa_questions >= 3);
+	CHECK_UINT_EQ(only_zone(resolver).serial, 7);
+	CHECK(resolver_ask(resolver, "good.example.org", 1, on_answer, &asker) != NULL);
+	SERVE_UNTIL(asker.answers == 4);
+	CHECK_INT_EQ(server.questions, 0);
+
+	server.serial = 8;
+	SERVE_UNTIL(only_zone(resolver).serial == 8);
+	CHECK(resolver_ask(resolver, "good.example.org", 1, on_answer, &asker) != NULL);
+	SERVE_UNTIL(asker.answers == 5);
+	CHECK(server.questions > 0);
+
+	/* A name server that keeps silent is no change; off is off. */
+	server.silent = true;
+	for (int i = 0; i < 100; i++) {
+		server_turn(&server);
+		turn(loop);
+		sleep_ms(1);
+	}
+	CHECK_UINT_EQ(only_zone(resolver).serial, 8);
+	resolver_watch_zones(resolver, span_seconds(0));
+	CHECK_INT_EQ(zones_len(resolver_zones(resolver)), 0);
 	resolver_free(resolver);
 	server_stop(&server);
 	loop_free(loop);
