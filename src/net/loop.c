@@ -140,7 +140,8 @@ struct loop *loop_new(void)
 	loop->streams = slab_new("stream", sizeof(struct stream));
 	loop->small_blocks = slab_new("input", KEPT_SMALL);
 	loop->base = base_new();
-	if (loop->scratch && loop->streams && loop->small_blocks && loop->base && timers_init(&loop->timers, loop) == OK)
+	if (loop->scratch && loop->streams && loop->small_blocks && loop->base &&
+	    timers_init(&loop->timers, loop) == OK)
 		return loop;
 	if (loop->base)
 		event_base_free(loop->base);
