@@ -41,6 +41,17 @@ const struct cluster_options *cluster_options(const struct cluster *cluster);
 /* The index of a host, or -1. */
 int cluster_find(const struct cluster *cluster, struct slice host, int port);
 
+/*
+ * Who probes: told, at most once for each round, that a read lacks one that was not sent yet
+ * (nothing may be changed inside), and that the cluster is being freed. NULL: nobody.
+ */
+struct cluster_watcher {
+	void (*on_wanted)(void *ctx);
+	void (*on_gone)(void *ctx);
+	void *ctx;
+};
+void cluster_watch(struct cluster *cluster, const struct cluster_watcher *watcher);
+
 /* What one probe of one host said. */
 struct probe_facts {
 	bool          answered;    /* false: it could not be reached or did not answer in time */

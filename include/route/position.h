@@ -22,6 +22,10 @@ uint64_t position_send_round(struct cluster *cluster, struct moment now);
 uint64_t position_need(const struct cluster *cluster);
 /* True when some read needs a round that no replica has reached: probing may hurry. */
 bool position_is_wanted(const struct cluster *cluster);
+/* The same, and the round is not sent yet. */
+bool position_wants_round(const struct cluster *cluster);
+/* The newest round whose position is known; 0: none on this timeline. */
+uint64_t position_answered(const struct cluster *cluster);
 /* Somebody waits, or goes to the primary, for want of this round. */
 void position_want(struct cluster *cluster, uint64_t need);
 

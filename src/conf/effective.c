@@ -222,7 +222,7 @@ struct span effective_probe_interval(const struct settings *settings,
 {
 	return positive_span_or(positive_span_or(database->probe_interval,
 						 settings->probe_interval),
-				span_seconds(1));
+				span_ms(500));
 }
 
 struct span effective_probe_timeout(const struct settings *settings,

@@ -232,7 +232,7 @@ static const struct option rows[] = {
 	"refused." },
 { TIME(pool_idle_timeout), LIVE, .standard = "0", .group = GROUP_POOLS,
   .help = "A pool without clients and servers is forgotten after this time. 0 keeps it." },
-{ TIME(probe_interval), LIVE, .standard = "1", .group = GROUP_ROUTING,
+{ TIME(probe_interval), LIVE, .standard = "0.5", .group = GROUP_ROUTING,
   .help = "How often each host of a cluster is asked for its role and position. It bounds how "
 	"long a moved primary or a dead replica goes unnoticed; a failed connection, or somebody "
 	"who waits for his own write to reach a replica, makes us ask earlier. One cheap query on "
@@ -244,7 +244,8 @@ static const struct option rows[] = {
   .help = "A host that has not answered a probe, or not let us connect, in this time is down: no "
 	"transaction goes there until it answers again. 0 counts as the default." },
 { TEXT(probe_user), LIVE, .group = GROUP_ROUTING,
-  .help = "Who asks the hosts. Needs no rights beyond logging in to the entry's database; "
+  .help = "Who asks the hosts. Needs no rights beyond logging in to the entry's database; but "
+	"only a member of pg_monitor sees at once that a replica follows a new primary, and "
 	"FAILOVER needs the right to run pg_promote(). Without it, the entry's user, else "
 	"auth_user." },
 { NETWORKS(proxy_protocol_from), LIVE, .standard = "", .group = GROUP_LISTEN,

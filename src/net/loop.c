@@ -32,6 +32,7 @@ struct loop {
 	struct timers timers;
 	struct handshakes handshakes;
 	struct slab *streams;
+	struct slab *small_blocks;
 	struct shown_ends shown_ends;
 	char *scratch;	     /* on a page boundary: the kernel copies faster there */
 	char *scratch_owned; /* the block it lies in */
@@ -137,12 +138,15 @@ struct loop *loop_new(void)
 	loop->scratch_owned = mem_alloc(SCRATCH_SIZE + PAGE);
 	loop->scratch = page_in(loop->scratch_owned);
 	loop->streams = slab_new("stream", sizeof(struct stream));
+	loop->small_blocks = slab_new("input", KEPT_SMALL);
 	loop->base = base_new();
-	if (loop->scratch && loop->streams && loop->base && timers_init(&loop->timers, loop) == OK)
+	if (loop->scratch && loop->streams && loop->small_blocks && loop->base &&
+	    timers_init(&loop->timers, loop) == OK)
 		return loop;
 	if (loop->base)
 		event_base_free(loop->base);
 	slab_free(loop->streams);
+	slab_free(loop->small_blocks);
 	mem_free(loop->scratch_owned);
 	mem_free(loop);
 	return NULL;
@@ -160,6 +164,7 @@ void loop_free(struct loop *loop)
 	while (loop->spare_count)
 		mem_free(loop->spare[--loop->spare_count]);
 	slab_free(loop->streams);
+	slab_free(loop->small_blocks);
 	mem_free(loop->scratch_owned);
 	mem_free(loop);
 }
@@ -270,6 +275,11 @@ struct slab *loop_streams(struct loop *loop)
 uint64_t loop_turn_number(const struct loop *loop)
 {
 	return loop->turn;
+}
+
+struct slab *loop_small_blocks(struct loop *loop)
+{
+	return loop->small_blocks;
 }
 
 struct shown_ends *loop_shown_ends(struct loop *loop)

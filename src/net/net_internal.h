@@ -22,6 +22,11 @@
 #define SCRATCH_SIZE ((size_t)128 * 1024)
 /* Kept bytes up to this are copied to the scratch space in front of new ones, not grown. */
 #define SCRATCH_KEPT ((size_t)8 * 1024)
+/*
+ * Kept bytes up to this lie in a slab's object: most are one request of a client that waits for a
+ * server, and come and go with each.
+ */
+#define KEPT_SMALL ((size_t)256)
 /* The size of a fresh out-buffer; such blocks are reused through the loop. */
 #define OUT_BLOCK ((size_t)16 * 1024)
 /*
@@ -40,6 +45,8 @@ char *loop_scratch(struct loop *loop);
 char *loop_take_block(struct loop *loop);
 /* Takes it back. */
 void loop_give_block(struct loop *loop, char *block);
+/* Where objects of KEPT_SMALL bytes come from. */
+struct slab *loop_small_blocks(struct loop *loop);
 /* Where stream structs come from. */
 struct slab *loop_streams(struct loop *loop);
 /* Counts the turns; two calls in one turn give the same. */

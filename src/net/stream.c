@@ -28,12 +28,12 @@
 
 static ssize_t plain_receive(struct stream *stream, void *space, size_t room)
 {
-	return recv(event_get_fd(&stream->event), space, room, 0);
+	return recv(stream->event.ev_fd, space, room, 0);
 }
 
 static ssize_t plain_send(struct stream *stream, const void *data, size_t len, bool more)
 {
-	return send(event_get_fd(&stream->event), data, len, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+	return send(stream->event.ev_fd, data, len, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
 }
 
 static const struct stream_verbs plain_verbs = {
@@ -43,36 +43,67 @@ static const struct stream_verbs plain_verbs = {
 
 /* ---- kept bytes ---- */
 
+/* cap or more bytes for kept, *cap becomes how many; NULL without memory. */
+static char *block_take(struct stream *stream, size_t *cap)
+{
+	if (*cap > KEPT_SMALL)
+		return mem_alloc(*cap);
+	*cap = KEPT_SMALL;
+	return slab_take(loop_small_blocks(stream->loop));
+}
+
+static void block_put(struct stream *stream)
+{
+	if (stream->kept_cap == KEPT_SMALL)
+		slab_put(loop_small_blocks(stream->loop), stream->kept);
+	else
+		mem_free(stream->kept);
+	stream->kept = NULL;
+	stream->kept_cap = 0;
+}
+
 static void kept_free(struct stream *stream)
 {
-	mem_free(stream->kept);
-	stream->kept = NULL;
+	block_put(stream);
 	stream->view = NULL;
-	stream->view_len = stream->kept_cap = 0;
+	stream->view_len = 0;
+}
+
+/* Moves the kept bytes, at the front of kept, to a block of cap bytes or more. */
+static enum result kept_move(struct stream *stream, size_t cap)
+{
+	char *moved;
+
+	if (stream->kept_cap > KEPT_SMALL) {
+		moved = mem_realloc(stream->kept, cap);
+	} else {
+		moved = block_take(stream, &cap);
+		if (moved && stream->view_len)
+			memcpy(moved, stream->kept, stream->view_len);
+		if (moved)
+			block_put(stream);
+	}
+	if (!moved)
+		return BROKEN;
+	stream->view = stream->kept = moved;
+	stream->kept_cap = (uint32_t)cap;
+	return OK;
 }
 
 /* Moves the kept bytes to the front of kept and sees to cap bytes of room there. */
 static enum result kept_grow(struct stream *stream, size_t cap)
 {
-	char *grown;
-
 	if (stream->view != stream->kept)
 		memmove(stream->kept, stream->view, stream->view_len);
 	stream->view = stream->kept;
-	if (cap <= stream->kept_cap)
-		return OK;
-	grown = mem_realloc(stream->kept, cap);
-	if (!grown)
-		return BROKEN;
-	stream->view = stream->kept = grown;
-	stream->kept_cap = (uint32_t)cap;
-	return OK;
+	return cap <= stream->kept_cap ? OK : kept_move(stream, cap);
 }
 
 /* After on_input: what lies unconsumed in the scratch space gets a buffer of its own. */
 static enum result kept_settle(struct stream *stream, bool scratch)
 {
 	const char *view = stream->view;
+	size_t cap = stream->view_len;
 
 	if (stream->view_len == 0) {
 		kept_free(stream);
@@ -81,9 +112,9 @@ static enum result kept_settle(struct stream *stream, bool scratch)
 	if (!scratch)
 		return OK;
 	if (stream->view_len > stream->kept_cap) {
-		mem_free(stream->kept);
-		stream->kept = mem_alloc(stream->view_len);
-		stream->kept_cap = stream->kept ? stream->view_len : 0;
+		block_put(stream);
+		stream->kept = block_take(stream, &cap);
+		stream->kept_cap = stream->kept ? (uint32_t)cap : 0;
 	}
 	if (!stream->kept)
 		return BROKEN;
@@ -286,7 +317,7 @@ static void run_reap(struct loop_task *task)
 {
 	struct stream *stream = CONTAINER_OF(task, struct stream, flush);
 
-	mem_free(stream->kept);
+	block_put(stream);
 	mem_free(stream->peer);
 	mem_free(stream->gather);
 	slab_put(loop_streams(stream->loop), stream);

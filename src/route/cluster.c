@@ -73,9 +73,16 @@ void cluster_free(struct cluster *cluster)
 {
 	if (!cluster)
 		return;
+	if (cluster->watcher.on_gone)
+		cluster->watcher.on_gone(cluster->watcher.ctx);
 	position_release(cluster);
 	endpoints_free(cluster->endpoints, cluster->count);
 	mem_free(cluster);
+}
+
+void cluster_watch(struct cluster *cluster, const struct cluster_watcher *watcher)
+{
+	cluster->watcher = watcher ? *watcher : (struct cluster_watcher){ NULL, NULL, NULL };
 }
 
 int cluster_find(const struct cluster *cluster, struct slice host, int port)
@@ -212,8 +219,9 @@ static void take_silence(struct endpoint *endpoint, unsigned host, const struct 
                          struct cluster_change *change)
 {
 	/* Alive, but not for us: what runs there may go on. */
-	if (!facts->refused && endpoint->state != ENDPOINT_DOWN)
+	if (!facts->refused && (endpoint->state != ENDPOINT_DOWN || endpoint->spared))
 		change->close |= BIT(host);
+	endpoint->spared = facts->refused;
 	health_forget(endpoint);
 	endpoint_enter(endpoint, ENDPOINT_DOWN);
 }

@@ -60,8 +60,23 @@ void position_want(struct cluster *cluster, uint64_t need)
 	uint64_t next = cluster->sent + 1;
 
 	need = need < next ? need : next;
-	if (need > cluster->wanted)
-		cluster->wanted = need;
+	if (need <= cluster->wanted)
+		return;
+	cluster->wanted = need;
+	if (need == next && cluster->watcher.on_wanted)
+		cluster->watcher.on_wanted(cluster->watcher.ctx);
+}
+
+bool position_wants_round(const struct cluster *cluster)
+{
+	return cluster->wanted > cluster->sent && position_is_wanted(cluster);
+}
+
+uint64_t position_answered(const struct cluster *cluster)
+{
+	const struct round *newest = cluster_newest(cluster);
+
+	return newest ? newest->number : 0;
 }
 
 bool position_is_wanted(const struct cluster *cluster)

@@ -20,6 +20,7 @@ struct endpoint {
 	enum endpoint_role  said_role; /* as last logged */
 	enum endpoint_state said_state;
 	bool                drained;
+	bool                spared; /* down, but its servers were left open: it seemed alive */
 	bool                heard; /* a probe has ended, well or not */
 	uint64_t            system_id;
 	uint32_t            timeline; /* 0: not known since it was last lost */
@@ -64,6 +65,8 @@ struct cluster {
 	uint64_t     wanted; /* newest round that a read lacked */
 	struct round rounds[ROUNDS_MAX]; /* of the present timeline, ascending */
 	unsigned     round_count;
+
+	struct cluster_watcher watcher;
 
 	struct map  scopes;   /* key -> struct scope */
 	struct list by_write; /* the same, least recently written first */

@@ -202,7 +202,7 @@ def test_tls_and_gss_requests(pooler):
 
 @pytest.mark.pgcarwash
 @pytest.mark.parametrize("version, options", [
-    (196608, {"_pq_.unheard_of": "1"}), (196610, {}), (196609, {"_pq_.a": "1", "_pq_.b": "2"})])
+    (196608, {"_pq_.unheard_of": "1"}), (196611, {}), (196609, {"_pq_.a": "1", "_pq_.b": "2"})])
 def test_negotiation_of_the_protocol(pooler, version, options):
     p = pooler()
     wire = p.wire(version=version, **options)
@@ -210,7 +210,7 @@ def test_negotiation_of_the_protocol(pooler, version, options):
     assert len(first) == 1, wire.greeting
     minor, count = struct.unpack_from("!II", first[0].body)
     names = first[0].body[8:].split(b"\0")[:-1]
-    assert minor in (0, 196608) and count == len(options)
+    assert minor in (0, 196608, 196610) and count == len(options)
     assert names == [name.encode() for name in options]
     assert wire.value("select 1") == "1"
     wire.close()

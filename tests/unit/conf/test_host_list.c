@@ -149,7 +149,7 @@ TEST(the_entrys_value_counts_before_the_global_one)
 	CHECK_INT_EQ(effective_balance(settings, entry), BALANCE_LATENCY);
 	CHECK_INT_EQ(effective_when_no_replica(settings, entry), NO_REPLICA_WAIT);
 	CHECK_INT_EQ(effective_read_consistency(settings, entry), CONSISTENCY_USER);
-	CHECK_INT_EQ(effective_probe_interval(settings, entry).us, 1000000);
+	CHECK_INT_EQ(effective_probe_interval(settings, entry).us, 500000);
 	let_go();
 }
 

@@ -81,6 +81,9 @@ TEST(a_host_that_refuses_only_us_keeps_what_runs_there)
 	CHECK_UINT_EQ(change.close, 0);
 	CHECK_UINT_EQ(change.requeue, 2);
 	CHECK_INT_EQ(state_of(cluster, 1), ENDPOINT_DOWN);
+	/* now it is gone for all */
+	CHECK_UINT_EQ(silence(cluster, 1).close, 2);
+	CHECK_UINT_EQ(silence(cluster, 1).close, 0);
 	cluster_free(cluster);
 }
 
