@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/result.h"
 #include "track/ledger.h"
+#include "track/reply.h"
 #include "track/statements.h"
 #include "track/vars.h"
 #include "wire/message.h"
@@ -48,6 +49,8 @@ struct backend {
 	bool told;	      /* a reply of the turn under way went to its creditor */
 	bool recording;	      /* replay holds all requests of the turn so far */
 	bool retried;	      /* the turn under way is a second try */
+	bool guarded;	      /* it may yet be run elsewhere: see track/guard.h */
+	bool hides_standby;   /* clients are not told of in_hot_standby; set by the owner */
 	bool unproven;	      /* settings are under way that no server has taken yet */
 	bool prepared_unsure; /* something may be prepared that is not in the set */
 	bool alien_names;     /* a client left statements under names of its own */
@@ -55,6 +58,8 @@ struct backend {
 	bool own_failed;      /* see backend_own_query_failed */
 	struct buffer replay; /* the turn's requests as the client sent them */
 	struct buffer held;   /* a ParameterDescription that may yet be taken back */
+	struct buffer early;  /* replies of a guarded turn, as they came */
+	struct buffer released; /* those of them that go to the client, until the next call */
 	struct buffer own;    /* replies of our own, until the next call */
 	struct buffer before; /* scratch for steps, until the next call */
 	uint64_t parses;      /* Parse messages sent in all: for statistics */
@@ -64,28 +69,6 @@ struct backend {
 enum result backend_init(struct backend *backend, struct varset_store *varsets,
 			 unsigned prepared_max) MUST_USE;
 void backend_release(struct backend *backend);
-
-enum reply_action {
-	REPLY_FORWARD, /* the message goes to the creditor as it is */
-	REPLY_SWALLOW, /* nobody gets the message */
-	REPLY_REPLACE, /* the creditor gets `ahead` instead of the message */
-	REPLY_RETRY, /* as SWALLOW; the creditor's turn is to be sent again: conversation_replay */
-	REPLY_REFUSED, /* the settings of the creditor were refused (the message is the server's
-			  error): nobody gets it; the client is to be ended */
-	REPLY_BROKEN,  /* the server breaks the protocol or memory ran out: end it */
-};
-
-/* ahead and behind are the creditor's whatever the action says of the message itself. */
-struct reply {
-	enum reply_action action;
-	struct conversation *creditor; /* who gets it; NULL = nobody */
-	struct slice ahead;	       /* replies of our own that come before it, and ... */
-	struct slice behind;	       /* ... after it; both valid until the next call */
-	bool ready;		       /* a ReadyForQuery the creditor gets */
-	bool turn_over; /* nothing is owed and no transaction is open (it may come with
-			   a message that nobody gets) */
-	bool fatal;	/* FATAL or PANIC: the server will close */
-};
 
 /*
  * Takes notice of one message of a logged-in server. message is whole or flows; call it once

@@ -72,8 +72,23 @@ enum result conversation_align(struct conversation *conversation, struct backend
 			       struct buffer *out) MUST_USE;
 
 /*
- * After REPLY_RETRY: gives the turn's request bytes in *requests (taken by the caller), to be
- * passed message by message through conversation_request again.
+ * After conversation_align: the client's transaction block, which it was told has begun already,
+ * begins on this server. Appends the BEGIN (sql) to out; its replies are swallowed, an error of it
+ * is REPLY_REFUSED. BROKEN without memory.
+ */
+enum result conversation_open_block(struct conversation *conversation, struct backend *backend,
+				    struct slice sql, struct buffer *out) MUST_USE;
+
+/*
+ * What the client's name for a statement stands for (empty: its unnamed one); NULL when it is not
+ * known here. Borrowed until the client's next message.
+ */
+struct statement *conversation_statement(const struct conversation *conversation,
+					 struct slice name);
+
+/*
+ * After REPLY_RETRY or REPLY_ELSEWHERE: gives the turn's request bytes in *requests (taken by the
+ * caller), to be passed message by message through conversation_request again.
  */
 void conversation_replay(struct conversation *conversation, struct backend *backend,
 			 struct buffer *requests);
@@ -85,6 +100,9 @@ void conversation_replay(struct conversation *conversation, struct backend *back
  */
 bool conversation_cancel_waiting(struct conversation *conversation, const struct message *message,
 				 struct buffer *answer);
+/* The same with another error. */
+bool conversation_refuse_waiting(struct conversation *conversation, const struct message *message,
+				 const char *sqlstate, const char *text, struct buffer *answer);
 
 /* True while something of the client's lives on its server only: it must not be given back. */
 bool conversation_is_pinned(const struct conversation *conversation);

@@ -42,6 +42,7 @@ struct debt {
 	enum debt_kind kind;
 	enum debt_fate fate;
 	bool silent;	    /* SWALLOW: an error is swallowed, too */
+	bool opens;	    /* SWALLOW: BEGIN for the creditor; an error ends it */
 	bool may_drop;	    /* it may drop prepared statements (DISCARD, DEALLOCATE) */
 	bool answered;	    /* QUERY, FUNCTION: more than ReadyForQuery came */
 	bool sets_unnamed;  /* PARSE: it changed the server's unnamed statement */

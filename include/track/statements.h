@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "base/text.h"
+#include "sql/verdict.h"
 
 /*
  * Prepared statements shared by text and parameter types. A statement is interned: the same
@@ -49,6 +50,15 @@ struct slice statement_name(const struct statement *statement, char out[STATEMEN
  */
 uint32_t statement_generation(const struct statement *statement);
 void statement_outdate(struct statement *statement);
+
+/*
+ * What its text does, as judged before with this generation (never 0) of functions; false: that
+ * was not noted.
+ */
+bool statement_verdict(const struct statement *statement, uint64_t generation,
+		       struct verdict *verdict);
+void statement_note_verdict(struct statement *statement, uint64_t generation,
+			    struct verdict verdict);
 
 /* True when executing it may drop prepared statements (DISCARD, DEALLOCATE). */
 bool statement_may_drop(const struct statement *statement);

@@ -36,6 +36,8 @@ void backend_release(struct backend *backend)
 	buffer_release(&backend->replay);
 	buffer_release(&backend->own);
 	buffer_release(&backend->held);
+	buffer_release(&backend->early);
+	buffer_release(&backend->released);
 	buffer_release(&backend->before);
 	backend->prepared = NULL;
 	backend->has = backend->reported = NULL;
@@ -98,6 +100,8 @@ void backend_forget_creditor(struct backend *backend, struct conversation *credi
 	if (backend->lent_to == creditor)
 		backend->lent_to = NULL;
 	backend->told = backend->recording = backend->retried = false;
+	if (backend->guarded || backend->early.cap > 0 || backend->released.cap > 0)
+		backend_unguard(backend);
 	/* Nobody is to be told what waited for this creditor's next reply. */
 	buffer_release(&backend->held);
 	/* Kept from turn to turn while it is small: most turns need it. */

@@ -58,7 +58,8 @@ bool backend_passes(struct backend *backend, const struct message *message,
 
 	if (rule == NULL || !rule->plain || head == NULL || head->fate != FATE_FORWARD ||
 	    head->creditor == NULL || (rule->belongs & BIT(head->kind)) == 0 ||
-	    backend->held.len > 0 || backend->held.failed || backend->stray_syncs > 0)
+	    backend->held.len > 0 || backend->held.failed || backend->stray_syncs > 0 ||
+	    backend->guarded)
 		return false;
 	if (message->type == 'C' && !is_plain_tag(backend, message))
 		return false;
@@ -78,7 +79,8 @@ bool backend_rows_flow(struct backend *backend, struct conversation **creditor)
 {
 	struct debt *head = ledger_head(&backend->ledger);
 
-	if (head == NULL || (BIT(head->kind) & RESULTS) == 0 || head->fate != FATE_FORWARD)
+	if (head == NULL || (BIT(head->kind) & RESULTS) == 0 || head->fate != FATE_FORWARD ||
+	    backend->guarded)
 		return false;
 	*creditor = head->creditor;
 	backend->told = true;

@@ -201,6 +201,8 @@ static struct reply error_for_ours(struct backend *backend, const struct debt *h
 	if (head->had != NULL) {
 		varset_unref(backend->has);
 		backend->has = varset_ref(head->had);
+	}
+	if (head->had != NULL || head->opens) {
 		if (!reply.fatal && head->creditor != NULL)
 			reply.action = REPLY_REFUSED;
 	} else if (is_expected(head, view) && head->creditor != NULL) {
@@ -531,7 +533,7 @@ static struct reply on_answer(struct backend *backend, const struct message *mes
 	return note_turn(backend, finish(backend, reply, ahead));
 }
 
-struct reply backend_reply(struct backend *backend, const struct message *message)
+struct reply backend_reply_now(struct backend *backend, const struct message *message)
 {
 	struct reply reply = { .action = REPLY_FORWARD };
 

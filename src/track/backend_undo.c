@@ -224,3 +224,32 @@ enum result backend_take_back(struct backend *backend)
 	ledger_head(ledger)->fate = FATE_SWALLOW;
 	return result;
 }
+
+/* What the server has done stays noted of it; only the creditor has not asked for it. */
+static enum result undo_for_creditor(const struct batch *batch, struct debt *debt)
+{
+	if (debt->swaps_unnamed && debt->creditor != NULL)
+		undo_unnamed(batch, debt, false);
+	return undo_names(batch->backend, debt, false);
+}
+
+enum result backend_undo_turn(struct backend *backend, unsigned answered)
+{
+	const struct ledger *ledger = &backend->ledger;
+	struct batch batch = { backend, ledger->len };
+	enum result result = OK;
+
+	for (unsigned i = batch.end; i > 0; i--) {
+		struct debt *debt = ledger_at(ledger, i - 1);
+		bool done = i - 1 < answered;
+
+		if ((done ? undo_for_creditor(&batch, debt) : undo(&batch, debt, false)) != OK)
+			result = BROKEN;
+	}
+	while (ledger->len > 1)
+		backend_settle(backend);
+	ledger_head(ledger)->fate = FATE_SWALLOW;
+	ledger_head(ledger)->creditor = NULL;
+	ledger_head(ledger)->swaps_unnamed = false;
+	return result;
+}

@@ -263,6 +263,32 @@ enum result conversation_align(struct conversation *conversation, struct backend
 	return result;
 }
 
+enum result conversation_open_block(struct conversation *conversation, struct backend *backend,
+				    struct slice sql, struct buffer *out)
+{
+	struct debt *debt = conversation_owe(conversation, backend, DEBT_QUERY, FATE_SWALLOW);
+
+	if (debt == NULL)
+		return BROKEN;
+	debt->opens = true;
+	backend_set_unnamed(backend, NULL, debt->number);
+	query_write_query(out, sql);
+	if (!out->failed)
+		return OK;
+	backend->half_told = true;
+	return BROKEN;
+}
+
+struct statement *conversation_statement(const struct conversation *conversation, struct slice name)
+{
+	const struct binding *binding;
+
+	if (name.len == 0)
+		return conversation->unnamed_on_server ? NULL : conversation->unnamed;
+	binding = names_find(&conversation->names, name);
+	return binding ? binding->statement : NULL;
+}
+
 void conversation_replay(struct conversation *conversation, struct backend *backend,
 			 struct buffer *requests)
 {
@@ -283,11 +309,18 @@ void write_error(struct buffer *out, const char *sqlstate, const char *message)
 bool conversation_cancel_waiting(struct conversation *conversation, const struct message *message,
 				 struct buffer *answer)
 {
+	return conversation_refuse_waiting(conversation, message, "57014",
+					   "canceling statement due to user request", answer);
+}
+
+bool conversation_refuse_waiting(struct conversation *conversation, const struct message *message,
+				 const char *sqlstate, const char *text, struct buffer *answer)
+{
 	bool ends_turn = message->type == 'Q' || message->type == 'F' || message->type == 'S';
 
 	if (!conversation_needs_server(conversation, message))
 		return false;
-	write_error(answer, "57014", "canceling statement due to user request");
+	write_error(answer, sqlstate, text);
 	if (ends_turn)
 		result_write_ready(answer, 'I');
 	/* What the client was not told did not happen. */

@@ -8,6 +8,7 @@
  */
 #include "base/alloc.h"
 #include "sql/scan.h"
+#include "track/guard.h"
 #include "track_internal.h"
 #include "wire/writer.h"
 
@@ -159,7 +160,9 @@ static struct step on_flush(struct conversation *conversation, struct backend *b
 	if (!ledger_is_empty(&backend->ledger) &&
 	    conversation_owe(conversation, backend, DEBT_FLUSH, FATE_FORWARD) == NULL)
 		return step_end(END_NO_MEMORY);
-	backend_advance_flushed(backend);
+	/* A guarded turn is answered when it is known where it runs. */
+	if (!backend->guarded)
+		backend_advance_flushed(backend);
 	if (backend->own.failed)
 		return step_end(END_NO_MEMORY);
 	step.answer = buffer_slice(&backend->own);
@@ -248,14 +251,18 @@ static void record(struct backend *backend, const struct message *message)
 {
 	struct slice bytes = message_bytes(message);
 
-	if (begins_turn(backend)) {
+	bool fits = backend->replay.len + bytes.len <=
+		    (backend->guarded ? BACKEND_GUARD_MAX : REPLAY_MAX);
+	bool is_known = is_extended(message->type) || message->type == 'S' ||
+			message->type == 'H' || (message->type == 'Q' && backend->guarded);
+
+	if (!backend->guarded && begins_turn(backend)) {
 		backend->recording = is_extended(message->type);
 		buffer_clear(&backend->replay);
 	}
 	if (!backend->recording)
 		return;
-	if (!message_is_whole(message) || backend->replay.len + bytes.len > REPLAY_MAX ||
-	    !(is_extended(message->type) || message->type == 'S' || message->type == 'H'))
+	if (!message_is_whole(message) || !fits || !is_known)
 		backend->recording = false;
 	else
 		buffer_append_slice(&backend->replay, bytes);
@@ -315,7 +322,7 @@ struct step conversation_request(struct conversation *conversation, struct backe
 	buffer_clear(&backend->own);
 	if (conversation->portal_may_drop && backend_is_clean(backend))
 		conversation->portal_may_drop = false;
-	if (conversation->tracks_statements)
+	if (conversation->tracks_statements || backend->guarded)
 		record(backend, message);
 	step = with_server(conversation, backend, message);
 	if (step.kind == STEP_END && step.ending == END_NO_MEMORY)

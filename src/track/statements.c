@@ -24,6 +24,8 @@ struct statement {
 	uint32_t generation;
 	bool may_drop;
 	uint32_t len;
+	uint64_t judged; /* generation of functions that verdict was made with; 0: not */
+	struct verdict verdict;
 	char signature[];
 };
 
@@ -148,4 +150,18 @@ void statement_outdate(struct statement *statement)
 bool statement_may_drop(const struct statement *statement)
 {
 	return statement->may_drop;
+}
+
+bool statement_verdict(const struct statement *statement, uint64_t generation,
+		       struct verdict *verdict)
+{
+	*verdict = statement->verdict;
+	return statement->judged == generation;
+}
+
+void statement_note_verdict(struct statement *statement, uint64_t generation,
+			    struct verdict verdict)
+{
+	statement->judged = generation;
+	statement->verdict = verdict;
 }

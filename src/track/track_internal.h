@@ -104,6 +104,18 @@ enum result backend_skip_batch(struct backend *backend) MUST_USE;
 enum result backend_take_back(struct backend *backend) MUST_USE;
 
 /*
+ * Undoes for the creditor all that was noted for the requests of a turn it has heard nothing of;
+ * the server has done the first `answered` of them and none of the others. What it still owes, the
+ * turn's end, goes to nobody. BROKEN as above.
+ */
+enum result backend_undo_turn(struct backend *backend, unsigned answered) MUST_USE;
+
+/* backend_reply.c: the message now, guarded or not. */
+struct reply backend_reply_now(struct backend *backend, const struct message *message);
+/* backend_guard.c: nothing is kept any more. */
+void backend_unguard(struct backend *backend);
+
+/*
  * True when a Sync may have been read by a COPY that has failed, or answered, and nothing under
  * way will tell which.
  */

@@ -40,7 +40,7 @@ struct talk {
 	bool show_messages;	      /* write the messages of errors */
 	bool waits;		      /* the last script stopped at a message that must wait */
 	bool ready, turn_over, fatal; /* of the last script of a server */
-	bool retry, refused, broken;
+	bool retry, refused, broken, elsewhere;
 	enum ending ended; /* of the last script of a client, or END_NONE */
 };
 
@@ -439,6 +439,7 @@ static inline void talk_reply(struct talk *talk, int server, struct slice bytes)
 	client = talk_client_of(talk, reply.creditor);
 	talk->broken |= reply.action == REPLY_BROKEN;
 	talk->retry |= reply.action == REPLY_RETRY;
+	talk->elsewhere |= reply.action == REPLY_ELSEWHERE;
 	talk->refused |= reply.action == REPLY_REFUSED;
 	talk->ready |= reply.ready;
 	talk->turn_over |= reply.turn_over;
@@ -457,7 +458,7 @@ static inline void talk_say(struct talk *talk, int server, const char *script)
 	struct slice rest = slice_of(script), token;
 
 	talk->ready = talk->turn_over = talk->retry = talk->refused = talk->fatal = false;
-	talk->broken = false;
+	talk->broken = talk->elsewhere = false;
 	while (rest.len > 0 && !talk->broken) {
 		struct buffer bytes = BUFFER_EMPTY;
 

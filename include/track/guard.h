@@ -1,0 +1,23 @@
+#ifndef TRACK_GUARD_H
+#define TRACK_GUARD_H
+
+#include "base/result.h"
+#include "track/backend.h"
+
+/* Turns that may be run on another server than the one they were sent to. */
+
+/* A turn of more bytes is not to be guarded. */
+#define BACKEND_GUARD_MAX 65536
+/*
+ * The turn that begins now, on a server just lent and aligned, may be run elsewhere as long as its
+ * client has got nothing of it: REPLY_ELSEWHERE. It is alone (nothing is sent behind it before it
+ * is over) and no longer than BACKEND_GUARD_MAX. Ends by itself.
+ */
+void backend_guard(struct backend *backend);
+/*
+ * The server is lost, or not wanted any more: as after REPLY_ELSEWHERE if the turn may still be
+ * run elsewhere. AGAIN: it may not, nothing is changed. BROKEN without memory: the client is lost.
+ */
+enum result backend_take_elsewhere(struct backend *backend) MUST_USE;
+
+#endif
