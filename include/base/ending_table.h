@@ -99,6 +99,8 @@ ENDING(COPY_BROKEN, "FATAL", "08P01", "protocol", "unexpected message during COP
 ENDING(TAKEN_OVER, "", "00000", "taken_over", "disko over")
 ENDING(NO_MEMORY, "FATAL", "53200", "out_of_memory", "out of memory")
 
+#include "base/ending_cluster.h"
+
 /* a server connection */
 ENDING(CONNECT_FAILED, "FATAL", "08P01", "connect_failed", "connect failed")
 ENDING(CONNECT_TIMEOUT, "FATAL", "08P01", "connect_timeout", "connect timeout")

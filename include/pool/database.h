@@ -6,6 +6,8 @@
 #include "base/result.h"
 #include "conf/settings.h"
 #include "pool/pool.h"
+#include "route/cluster.h"
+#include "route/policy.h"
 
 /*
  * A database as clients name it, at run time: its settings entry and what operators did to it
@@ -14,7 +16,9 @@
  */
 
 struct database;
-struct secret; /* auth/secret.h */
+struct function_book; /* sql/function_book.h */
+struct secret;        /* auth/secret.h */
+struct verdicts;      /* sql/verdicts.h */
 
 const char *database_name(const struct database *database);
 /* Its entry in the current settings; changes on reload. */
@@ -59,5 +63,30 @@ const struct secret *database_learned_secret(const struct database *database, st
  */
 const struct secret *database_learned_example(const struct database *database,
                                               struct slice name);
+
+/* ---- its cluster ---- */
+
+/* What is known of the hosts behind it, or NULL: its entry is no cluster. Owned; see reload. */
+struct cluster *database_cluster(const struct database *database);
+/*
+ * Carries out what follows from facts: servers closed, waiters decide anew. To be called with
+ * every change that a function of route/ gives.
+ */
+void database_cluster_changed(struct database *database, const struct cluster_change *change);
+
+/* SHOW ROUTES: transactions by where they went and why; ROUTE_REASONS numbers. */
+const uint64_t *database_routes(const struct database *database);
+void            database_count_route(struct database *database, enum route_reason reason);
+
+/* What is known of its functions (a reference is taken, NULL: nothing); verdicts follow. */
+void database_set_functions(struct database *database, struct function_book *functions);
+struct function_book *database_functions(const struct database *database);
+/*
+ * Another number with every database_set_functions, that no other database ever has: what was
+ * judged with other functions is judged anew.
+ */
+uint64_t database_functions_generation(const struct database *database);
+/* Texts judged; NULL when it does not split, or without memory. Owned. */
+struct verdicts *database_verdicts(const struct database *database);
 
 #endif

@@ -4,19 +4,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/buffer.h"
 #include "base/ending.h"
-#include "base/list.h"
 #include "base/moment.h"
 #include "base/result.h"
 #include "base/text.h"
 #include "conf/settings.h"
 #include "pool/server.h"
-#include "wire/startup.h"
+#include "pool/waiter.h"
 
 /*
- * The servers of one (endpoint, database, user), and the queue of those who wait for one.
- * A pool lends; grants to waiters happen in the loop's end-of-turn queue, oldest waiter first.
+ * The servers of one (database, user), and the queue of those who wait for one. A pool lends;
+ * grants to waiters happen in the loop's end-of-turn queue, oldest waiter first.
+ *
+ * Where the database is a cluster (database_cluster), this is a client's home: it is attached
+ * there, its counters and welcome are there, but the servers are in pools below, one a host.
+ * Asked itself, it takes the primary's or, when there is none, that of any host which is up.
  */
 
 struct pool;
@@ -24,43 +26,21 @@ struct database; /* pool/database.h */
 struct scram_keys; /* auth/scram.h */
 struct varset;
 
-/* A place in a pool's queue; embedded in the session, zeroed before its first use. */
-struct waiter {
-	struct list_node node;
-	struct pool     *pool;     /* set while waiting */
-	struct moment    since;    /* when it began to wait */
-	struct borrower  borrower; /* to whom the server will be lent */
-	/*
-	 * A login that only waits for the welcome parameters: it is granted without a server
-	 * (server NULL) as soon as pool_welcome is known.
-	 */
-	bool             for_login;
-	/*
-	 * A server of its own (replication): settings, name NUL value NUL ..., that a new
-	 * connection is started with, borrowed while waiting; NULL: any server of the pool. It is
-	 * lent once, and closed when it is given back.
-	 */
-	const struct buffer *startup;
-	enum replication replication; /* what it will be */
-	struct server   *own;      /* the pool's own: that server, while it logs in */
-	struct buffer    error;    /* the pool's own: what that server said, for on_refuse */
-	enum ending      refused;  /* the pool's own: refused with it at the end of this turn */
-	/* From the end-of-turn queue: server is lent to borrower (NULL: for_login). */
-	void (*on_grant)(struct waiter *waiter, struct server *server);
-	/*
-	 * From the end-of-turn queue: there will be none. error: the ErrorResponse message to be
-	 * passed to the client as it is (the server's own, or one made of a failure remembered),
-	 * or SLICE_NONE, then why tells.
-	 */
-	void (*on_refuse)(struct waiter *waiter, enum ending why, struct slice error);
-};
-
 /*
  * Asks for a server of one's own. OK: *server is lent now (only if nobody waits longer; NULL
  * for_login when pool_welcome is known). AGAIN: waiter is in the queue, on_grant or on_refuse
  * follows. Never BROKEN. Opens a server if limits allow.
  */
 enum result pool_ask(struct pool *pool, struct waiter *waiter, struct server **server) MUST_USE;
+/*
+ * The pool below home of one host of its cluster (an index as in route/cluster.h); made on first
+ * use. Borrowed until the next turn. NULL without memory, or when there is no such host.
+ */
+struct pool *pool_at_host(struct pool *home, unsigned host);
+/* The host whose servers the pool has; -1 when it is a home pool, or of a host that left. */
+int pool_host(const struct pool *pool);
+/* Waits, in no queue, until the cluster changes: on_again follows, or on_refuse. */
+void pool_hold(struct pool *home, struct waiter *waiter);
 /* Leaves the queue; nothing when not in it. */
 void pool_withdraw(struct waiter *waiter);
 /*

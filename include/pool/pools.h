@@ -95,5 +95,13 @@ bool pools_is_drained(const struct pools *pools, const struct database *database
 bool pools_is_recycled(const struct pools *pools, const struct database *database);
 /* on_change is called, from the end-of-turn queue, after servers closed. One watcher. */
 void pools_watch(struct pools *pools, void (*on_change)(void *ctx), void *ctx);
+/*
+ * on_trouble is called when a host of a cluster should be probed at once: a connection failed, or
+ * a server said something that smells of a change. It may not change the cluster inside. One
+ * watcher.
+ */
+void pools_watch_trouble(struct pools *pools,
+                         void (*on_trouble)(void *ctx, struct database *database, unsigned host),
+                         void *ctx);
 
 #endif

@@ -52,6 +52,12 @@ struct borrower_events {
 	/* REPLY_RETRY: the turn's requests are to be sent again (conversation_replay). */
 	void (*on_retry)(void *ctx);
 	/*
+	 * REPLY_ELSEWHERE, or the server is lost while its guarded turn may be run elsewhere
+	 * (track/guard.h): the turn's requests are to be taken (conversation_replay) and the server
+	 * given back. NULL: never guarded.
+	 */
+	void (*on_elsewhere)(void *ctx, enum moved_why why);
+	/*
 	 * REPLY_REFUSED: the server refused a setting the client wants (error: the ErrorResponse
 	 * body). The session is to end with END_BAD_PARAMETER and to give the server back. NULL:
 	 * the server is closed, on_lost follows.

@@ -7,6 +7,9 @@
 #include <assert.h>
 
 #include "base/alloc.h"
+#include "base/log.h"
+#include "sql/function_book.h"
+#include "sql/verdicts.h"
 #include "pool_internal.h"
 
 struct database *database_new(struct pools *pools, struct slice name,
@@ -27,11 +30,15 @@ struct database *database_new(struct pools *pools, struct slice name,
 	database->settings = settings_ref(settings);
 	database->entry = entry;
 	database->is_auto = is_auto;
+	database->functions_generation = ++pools->next_generation;
 	map_init(&database->users, pools->names.seed);
 	map_init(&database->learned, pools->names.seed);
 	list_init(&database->pool_list);
 	list_append(&pools->databases, &database->node);
-	return database;
+	if (database_follow_hosts(database) == OK)
+		return database;
+	database_free(database);
+	return NULL;
 }
 
 void database_free(struct database *database)
@@ -47,6 +54,9 @@ void database_free(struct database *database)
 	}
 	map_release(&database->users);
 	database_release_learned(database);
+	cluster_free(database->cluster);
+	verdicts_free(database->verdicts);
+	function_book_unref(database->functions);
 	settings_unref(database->settings);
 	mem_free(database->name);
 	mem_free(database);
@@ -60,6 +70,8 @@ void database_set_entry(struct database *database, const struct settings *settin
 	database->settings = settings_ref(settings);
 	database->entry = entry;
 	database->old_protocol = false;
+	if (database_follow_hosts(database) != OK)
+		log_error("out of memory: %s keeps its old hosts until RELOAD", database->name);
 	settings_unref(old);
 	LIST_EACH(&database->pool_list, node)
 		pool_set_limits(CONTAINER_OF(node, struct pool, in_database));

@@ -85,7 +85,7 @@ void dedicated_grant(struct pool *pool)
 		if (!server || server->state != SERVER_LOGIN || server->login)
 			continue;
 		waited = moment_between(claim->since, loop_now(pool->pools->loop));
-		pool->counters.wait_us += (uint64_t)waited.us;
+		pool_home(pool)->counters.wait_us += (uint64_t)waited.us;
 		list_remove(&pool->claims, node);
 		claim->pool = NULL;
 		claim->own = NULL;

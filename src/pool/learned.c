@@ -29,9 +29,10 @@ static void try_again(struct database *database, struct slice user)
 {
 	struct pool *pool = map_get(&database->users, user);
 
-	if (pool && (pool->failure == END_SERVER_LOGIN_FAILED ||
-	             pool->failure == END_WRONG_PASSWORD_TYPE))
-		pool->failed = false;
+	if (!pool)
+		return;
+	pool_try_again(pool, END_SERVER_LOGIN_FAILED);
+	pool_try_again(pool, END_WRONG_PASSWORD_TYPE);
 }
 
 static enum result learn(struct database *database, struct slice user, struct slice secret,

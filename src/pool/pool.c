@@ -34,7 +34,8 @@ void pool_set_limits(struct pool *pool)
 	};
 }
 
-struct pool *pool_new(struct database *database, struct slice user)
+/* In no list yet. */
+static struct pool *make(struct database *database, struct slice user)
 {
 	struct pool *pool = mem_alloc_zero(sizeof(*pool));
 
@@ -42,9 +43,9 @@ struct pool *pool_new(struct database *database, struct slice user)
 		return NULL;
 	pool->pools = database->pools;
 	pool->database = database;
+	pool->host = -1;
 	pool->user = mem_copy_text(user.data, user.len);
-	if (!pool->user || map_put(&database->users, user, pool) != OK) {
-		mem_free(pool->user);
+	if (!pool->user) {
 		mem_free(pool);
 		return NULL;
 	}
@@ -53,11 +54,56 @@ struct pool *pool_new(struct database *database, struct slice user)
 	list_init(&pool->waiters);
 	list_init(&pool->logins);
 	list_init(&pool->refusals);
+	list_init(&pool->held);
+	list_init(&pool->again);
+	list_init(&pool->below);
 	list_init(&pool->claims);
 	pool->task.run = pool_serve;
 	pool_set_limits(pool);
+	return pool;
+}
+
+struct pool *pool_new(struct database *database, struct slice user)
+{
+	struct pool *pool = make(database, user);
+
+	if (!pool)
+		return NULL;
+	if (map_put(&database->users, user, pool) != OK) {
+		mem_free(pool->user);
+		mem_free(pool);
+		return NULL;
+	}
 	list_append(&pool->pools->pools, &pool->node);
 	list_append(&database->pool_list, &pool->in_database);
+	return pool;
+}
+
+static void insert_before(struct list *list, struct list_node *node, struct list_node *next)
+{
+	list_insert_between(list, node, next->prev, next);
+}
+
+struct pool *pool_new_below(struct pool *home, unsigned host)
+{
+	struct pool          *pool = make(home->database, slice_of(home->user));
+	struct endpoint_facts place;
+
+	if (!pool)
+		return NULL;
+	cluster_endpoint(home->database->cluster, host, loop_now(home->pools->loop), &place);
+	pool->where = mem_copy_text(place.host.data, place.host.len);
+	if (!pool->where) {
+		mem_free(pool->user);
+		mem_free(pool);
+		return NULL;
+	}
+	pool->port = place.port;
+	pool->home = home;
+	pool->host = (int)host;
+	list_append(&home->below, &pool->in_home);
+	insert_before(&pool->pools->pools, &pool->node, &home->node);
+	insert_before(&pool->database->pool_list, &pool->in_database, &home->in_database);
 	return pool;
 }
 
@@ -94,18 +140,25 @@ void pool_free(struct pool *pool)
 {
 	struct database *database = pool->database;
 
+	LIST_EACH(&pool->below, node)
+		pool_free(CONTAINER_OF(node, struct pool, in_home));
 	assert(!pool->attached && !pool->waiters.len && !pool->logins.len && !pool->refusals.len);
 	assert(!pool->claims.len);
 	assert(!pool->open && !pool->servers[SERVER_LEAVING].len);
+	assert(!pool->held.len && !pool->again.len);
 	loop_forget(pool->pools->loop, &pool->task);
 	add_counters(&database->counters, &pool->counters);
-	map_remove(&database->users, slice_of(pool->user));
+	if (!pool->home)
+		map_remove(&database->users, slice_of(pool->user));
+	pool_leave_home(pool);
 	list_remove(&pool->pools->pools, &pool->node);
 	list_remove(&database->pool_list, &pool->in_database);
 	forget_keys(pool);
 	varset_unref(pool->welcome);
 	buffer_release(&pool->login_error);
 	buffer_release(&pool->cached_error);
+	mem_free(pool->hosts);
+	mem_free(pool->where);
 	mem_free(pool->user);
 	mem_free(pool);
 }
@@ -161,7 +214,8 @@ void pool_recycle(struct pool *pool, enum ending why)
 		pool_serve_soon(pool);
 }
 
-struct server *pool_next_server(const struct pool *pool, const struct server *after)
+/* Of this very pool. */
+static struct server *next_own(const struct pool *pool, const struct server *after)
 {
 	enum server_state state = after ? after->state : SERVER_CONNECTING;
 	struct list_node *node = after ? list_next(&pool->servers[state], &after->node) :
@@ -170,6 +224,24 @@ struct server *pool_next_server(const struct pool *pool, const struct server *af
 	while (!node && ++state < SERVER_LEAVING)
 		node = list_first(&pool->servers[state]);
 	return node ? CONTAINER_OF(node, struct server, node) : NULL;
+}
+
+/* A home's own come first, then those below. */
+struct server *pool_next_server(const struct pool *pool, const struct server *after)
+{
+	const struct pool *at = after ? after->pool : pool;
+	struct server     *server = next_own(at, after);
+
+	while (!server) {
+		struct list_node *node = at == pool ? list_first(&pool->below) :
+		                                      list_next(&pool->below, &at->in_home);
+
+		if (!node)
+			return NULL;
+		at = CONTAINER_OF(node, struct pool, in_home);
+		server = next_own(at, NULL);
+	}
+	return server;
 }
 
 /* ---- secrets ---- */
@@ -184,8 +256,15 @@ void pool_learn_keys(struct pool *pool, struct slice user, const struct scram_ke
 		return;
 	*pool->learned = *keys;
 	/* What failed for want of these keys is worth another try at once. */
-	if (pool->failure == END_WRONG_PASSWORD_TYPE)
-		pool->failed = false;
+	pool_try_again(pool, END_WRONG_PASSWORD_TYPE);
+}
+
+void pool_try_again(struct pool *home, enum ending failure)
+{
+	if (home->failure == failure)
+		home->failed = false;
+	LIST_EACH(&home->below, node)
+		pool_try_again(CONTAINER_OF(node, struct pool, in_home), failure);
 }
 
 const struct scram_keys *pool_learned_keys(const struct pool *pool)
@@ -198,7 +277,7 @@ void pool_login_secret(const struct pool *pool, struct login_secret *found)
 	const char          *password = pool->database->entry->password;
 	const struct secret *stored;
 
-	*found = (struct login_secret){ .keys = pool->learned };
+	*found = (struct login_secret){ .keys = (pool->home ? pool->home : pool)->learned };
 	if (password && *password && pool_is_forced(pool)) {
 		found->secret = secret_of(slice_of(password));
 		return;
@@ -262,25 +341,33 @@ static void look_at_wait(const struct list *waiters, struct moment now, struct s
 		*oldest = wait;
 }
 
-void pool_facts(const struct pool *pool, struct moment now, struct pool_facts *facts)
+static void add_facts(const struct pool *pool, struct moment now, struct pool_facts *facts)
 {
-	unsigned waiting = pool->waiters.len + pool->logins.len + pool->claims.len;
+	const struct list *servers = pool->servers;
 
-	*facts = (struct pool_facts){
-		.clients_active = pool->attached > waiting ? pool->attached - waiting : 0,
-		.clients_waiting = waiting,
-		.cancels_active = pool->cancels_sent,
-		.cancels_waiting = pool->cancels_dialling,
-		.servers_active = pool->servers[SERVER_LENT].len,
-		.servers_cancelling = pool->cancels_sent,
-		.servers_held = pool->servers[SERVER_HELD].len,
-		.servers_idle = pool->servers[SERVER_IDLE].len,
-		.servers_used = pool->servers[SERVER_USED].len,
-		.servers_tested = pool->servers[SERVER_TESTED].len,
-		.servers_login =
-			pool->servers[SERVER_CONNECTING].len + pool->servers[SERVER_LOGIN].len,
-	};
+	facts->clients_waiting += pool->waiters.len + pool->logins.len + pool->claims.len +
+	                          pool->held.len + pool->again.len;
+	facts->cancels_active += pool->cancels_sent;
+	facts->cancels_waiting += pool->cancels_dialling;
+	facts->servers_active += servers[SERVER_LENT].len;
+	facts->servers_cancelling += pool->cancels_sent;
+	facts->servers_held += servers[SERVER_HELD].len;
+	facts->servers_idle += servers[SERVER_IDLE].len;
+	facts->servers_used += servers[SERVER_USED].len;
+	facts->servers_tested += servers[SERVER_TESTED].len;
+	facts->servers_login += servers[SERVER_CONNECTING].len + servers[SERVER_LOGIN].len;
 	look_at_wait(&pool->waiters, now, &facts->oldest_wait);
 	look_at_wait(&pool->logins, now, &facts->oldest_wait);
+	look_at_wait(&pool->held, now, &facts->oldest_wait);
 	look_at_wait(&pool->claims, now, &facts->oldest_wait);
+}
+
+void pool_facts(const struct pool *pool, struct moment now, struct pool_facts *facts)
+{
+	*facts = (struct pool_facts){ 0 };
+	add_facts(pool, now, facts);
+	LIST_EACH(&pool->below, node)
+		add_facts(CONTAINER_OF(node, struct pool, in_home), now, facts);
+	if (pool->attached > facts->clients_waiting)
+		facts->clients_active = pool->attached - facts->clients_waiting;
 }

@@ -35,6 +35,7 @@ struct pools {
 	struct list             departed; /* removed, but still in use */
 	struct list             pools;
 	uint64_t                next_id;
+	uint64_t                next_generation; /* of functions known, over all databases */
 	bool                    paused, shutting_down;
 	struct moment           derive_turn; /* when derive_left was filled */
 	uint32_t                derive_left; /* password work left for this turn */
@@ -43,6 +44,8 @@ struct pools {
 	struct loop_task        changed; /* tells the watcher */
 	void (*on_change)(void *ctx);
 	void *watcher;
+	void (*on_trouble)(void *ctx, struct database *database, unsigned host);
+	void *trouble_watcher;
 };
 
 struct database {
@@ -60,6 +63,12 @@ struct database {
 	bool                          paused, disabled, removed, is_auto;
 	bool                          old_protocol; /* its servers refused a newer one than 3.0 */
 	struct moment                 idle_since; /* no client and no pool; never: in use */
+
+	struct cluster       *cluster; /* NULL: its entry is none */
+	uint64_t              routes[ROUTE_REASONS];
+	struct function_book *functions; /* a reference */
+	uint64_t              functions_generation;
+	struct verdicts      *verdicts; /* NULL: it does not split */
 };
 
 /* The effective settings of a pool, so that the hot path looks nothing up. */
@@ -79,6 +88,19 @@ struct pool {
 	char              *user; /* logs in to servers */
 	struct pool_limits limits;
 
+	/*
+	 * With a cluster: a home has a pool below it for each host, made on first use, and perhaps
+	 * those of hosts that left, until they are empty. They stand before it in all lists.
+	 */
+	struct pool  *home;  /* whose pool of one host this is; NULL: it is a home itself */
+	struct pool **hosts; /* CLUSTER_MAX_HOSTS places by index; NULL: none was made */
+	struct list   below; /* all of them */
+	struct list_node in_home;
+	int           host;  /* index in the cluster; -1: it is a home, or the host left */
+	char         *where; /* the host's name; NULL: it is a home */
+	int           port;
+	bool          of_replica; /* a home's welcome is that of a replica */
+
 	struct list   servers[SERVER_LEAVING + 1]; /* by state; idle ones by time, oldest first */
 	unsigned      open;                        /* servers in all states but LEAVING */
 	unsigned      dedicated; /* those of them that belong to one client (dedicated.c) */
@@ -89,6 +111,7 @@ struct pool {
 	struct moment lifetime_closed; /* when a server was last closed for its age */
 
 	struct list      waiters, logins, refusals;
+	struct list      held, again; /* of a home */
 	struct list      claims; /* who waits for a server of his own */
 	struct loop_task task; /* serves them */
 
@@ -97,6 +120,7 @@ struct pool {
 	struct scram_keys   *learned;       /* from a client's SCRAM login, owned */
 
 	bool          failed; /* the last login to a server failed */
+	bool          final;  /* and the next would, too */
 	enum ending   failure;
 	struct moment retry_at;  /* when logins are tried again */
 	unsigned      rebuffs;   /* failures in a row that only an operator can cure */
@@ -113,7 +137,9 @@ struct pool {
 /* ---- pool.c ---- */
 
 struct pool *pool_new(struct database *database, struct slice user) MUST_USE;
-/* No server (LEAVING ones counted), waiter or session may be left. */
+/* The pool below home of this host; see pool_at_host. */
+struct pool *pool_new_below(struct pool *home, unsigned host) MUST_USE;
+/* Pools below it go with it. No server (LEAVING ones counted), waiter or session may be left. */
 void pool_free(struct pool *pool);
 void pool_set_limits(struct pool *pool);
 bool pool_is_paused(const struct pool *pool);
@@ -121,11 +147,48 @@ bool pool_is_paused(const struct pool *pool);
 bool pool_is_forced(const struct pool *pool);
 /* A reload changed how servers are connected to, or RECONNECT: those open are of no use. */
 void pool_recycle(struct pool *pool, enum ending why);
+/* Logins that failed for this reason, here or below, are worth another try. */
+void pool_try_again(struct pool *home, enum ending failure);
 /* Closes the servers that belong to nobody / all servers. */
 void pool_close_free_servers(struct pool *pool, enum ending why);
 void pool_close_all_servers(struct pool *pool, enum ending why);
 
+/* ---- hosts.c ---- */
+
+static inline struct pool *pool_home(struct pool *pool)
+{
+	return pool->home ? pool->home : pool;
+}
+/* True for a home whose servers are in pools below it. */
+static inline bool pool_is_spread(const struct pool *pool)
+{
+	return !pool->home && pool->database->cluster;
+}
+/* True when its clients may be served by several hosts. */
+bool pool_splits(const struct pool *pool);
+/* The pool below a home that takes what nobody routes: NULL when no host is known to be up. */
+struct pool *pool_default(struct pool *home);
+/* True when its host is the primary. */
+bool pool_is_primary(const struct pool *pool);
+/* True when its host is one that transactions may be sent to. */
+bool pool_takes_work(const struct pool *pool);
+/* The cluster has another list of hosts, or there is none any more. */
+void pool_match_hosts(struct pool *home);
+/* Leaves the home; for pool_free. */
+void pool_leave_home(struct pool *pool);
+/* A transaction begins (1) or ends (-1) on a server of it. */
+void pool_count_lent(struct pool *pool, int change);
+/* Something failed that may mean that the cluster has changed. */
+void pool_note_trouble(struct pool *pool);
+/* An error of a server of a cluster went by: body of ErrorResponse. */
+void pool_smell(struct pool *pool, struct slice body);
+
 /* ---- queue.c ---- */
+
+/* All who wait for a server of it decide anew at the end of this turn. */
+void pool_requeue(struct pool *pool);
+/* The same for those a home holds. */
+void pool_wake(struct pool *home);
 
 void pool_serve(struct loop_task *task);
 /* Has the queue served at the end of this turn. */
@@ -206,6 +269,8 @@ void database_free(struct database *database);
 /* Another entry, in newer settings; limits of its pools follow. */
 void database_set_entry(struct database *database, const struct settings *settings,
                         const struct database_settings *entry);
+/* Makes, changes or drops its cluster as the entry says. BROKEN without memory. */
+enum result database_follow_hosts(struct database *database) MUST_USE;
 /* Out of the names: only those who use it still see it. */
 void database_depart(struct database *database);
 

@@ -49,12 +49,20 @@ static unsigned servers_coming(const struct pool *pool)
 	return coming;
 }
 
+/* A login refused with a failure remembered asks for another try, too. */
+static bool wants_welcome(const struct pool *pool)
+{
+	return (pool->logins.len && (!pool->welcome || pool->welcome_stale)) ||
+	       (pool->refusals.len && pool->failed);
+}
+
 static unsigned servers_wanted(const struct pool *pool)
 {
-	bool for_login = pool->logins.len && (!pool->welcome || pool->welcome_stale);
+	bool for_login = wants_welcome(pool);
 
-	/* A login refused with a failure remembered asks for another try, too. */
-	return pool->waiters.len + (for_login || (pool->refusals.len && pool->failed) ? 1 : 0);
+	if (pool->home && wants_welcome(pool->home))
+		for_login |= pool_default(pool->home) == pool;
+	return pool->waiters.len + (for_login ? 1 : 0);
 }
 
 static struct span oldest_wait(const struct pool *pool)
@@ -220,6 +228,13 @@ void pool_open_more(struct pool *pool)
 	unsigned wanted = servers_wanted(pool), coming, lacking;
 
 	pool->blocked = false;
+	if (pool_is_spread(pool)) {
+		struct pool *below = wanted ? pool_default(pool) : NULL;
+
+		if (below)
+			pool_open_more(below);
+		return;
+	}
 	dedicated_open(pool);
 	if (!wanted)
 		return;
@@ -237,7 +252,9 @@ void pool_open_minimum(struct pool *pool)
 
 	if (pool->limits.size && minimum > pool->limits.size)
 		minimum = pool->limits.size;
-	if (pool->open >= minimum || !(pool->attached || pool_is_forced(pool)))
+	if (pool_is_spread(pool) || (pool->home && !pool_takes_work(pool)))
+		return;
+	if (pool->open >= minimum || !(pool_home(pool)->attached || pool_is_forced(pool)))
 		return;
 	if (logins_under_way(pool) || !is_time(pool) || !fits_shared(pool, false))
 		return;
@@ -246,16 +263,49 @@ void pool_open_minimum(struct pool *pool)
 
 /* ---- the end of a login ---- */
 
+static void set_welcome(struct pool *pool, const struct varset *reported)
+{
+	varset_unref(pool->welcome);
+	pool->welcome = varset_ref(reported);
+	pool->welcome_stale = false;
+}
+
+/*
+ * What clients of a cluster are told, if possible as the primary has it. Who may be served by
+ * several hosts is never told that it is on a standby (in_hot_standby, PostgreSQL docs,
+ * "Protocol Flow").
+ */
+static void welcome_home(struct pool *pool, const struct varset *reported)
+{
+	struct pool         *home = pool->home;
+	struct slice         name = SLICE_LITERAL("in_hot_standby");
+	bool                 of_primary = pool_is_primary(pool);
+	bool                 hides = pool_splits(pool) && varset_value(reported, name).data;
+	const struct varset *told;
+
+	if (home->welcome && !home->welcome_stale && !(of_primary && home->of_replica))
+		return;
+	told = hides ? varset_with(reported, name, SLICE_LITERAL("off")) : varset_ref(reported);
+	if (!told)
+		return;
+	set_welcome(home, told);
+	varset_unref(told);
+	home->of_replica = !of_primary;
+}
+
 void pool_login_succeeded(struct pool *pool, const struct varset *reported)
 {
-	pool->failed = false;
+	struct pool *home = pool_home(pool);
+
+	pool->failed = home->failed = false;
 	pool->rebuffs = 0;
-	if (!pool->welcome || pool->welcome_stale) {
-		varset_unref(pool->welcome);
-		pool->welcome = varset_ref(reported);
-		pool->welcome_stale = false;
-	}
-	if (pool->logins.len || pool->waiters.len)
+	if (!pool->welcome || pool->welcome_stale)
+		set_welcome(pool, reported);
+	if (pool->home)
+		welcome_home(pool, reported);
+	if (home->logins.len)
+		pool_serve_soon(home);
+	if (pool->waiters.len)
 		pool_serve_soon(pool);
 }
 
@@ -341,17 +391,13 @@ static struct span pause_after(const struct pool *pool)
 	return (struct span){ retry - (int64_t)random_below((uint64_t)retry / 8 + 1) };
 }
 
-void pool_login_failed(struct pool *pool, enum ending why, struct slice body)
+static void note_failure(struct pool *pool, enum ending why, struct slice body, bool final)
 {
 	struct notice_view view;
 	bool               has_error = body.data && notice_read(body, &view) == OK;
 
-	/* That is no failure of the server's: who waits goes on waiting, newcomers may. */
-	if (why == END_NO_MEMORY) {
-		pool->starved_at = loop_now(pool->pools->loop);
-		return;
-	}
 	pool->failed = true;
+	pool->final = final;
 	pool->failure = why;
 	pool->rebuffs = is_rebuff(why, has_error ? &view : NULL) ? pool->rebuffs + 1 : 0;
 	pool->retry_at = moment_after(loop_now(pool->pools->loop), pause_after(pool));
@@ -359,7 +405,40 @@ void pool_login_failed(struct pool *pool, enum ending why, struct slice body)
 	buffer_clear(&pool->login_error);
 	if (has_error)
 		keep_error(pool, body);
-	if (is_final(why, has_error ? &view : NULL) &&
-	    pool->open - pool->dedicated == logins_under_way(pool))
+}
+
+/* Nobody is served by a pool whose servers are all still logging in. */
+static bool serves_nobody(const struct pool *pool)
+{
+	if (pool->open - pool->dedicated != logins_under_way(pool))
+		return false;
+	LIST_EACH(&pool->below, node)
+		if (!serves_nobody(CONTAINER_OF(node, struct pool, in_home)))
+			return false;
+	return true;
+}
+
+void pool_login_failed(struct pool *pool, enum ending why, struct slice body)
+{
+	struct notice_view view;
+	bool               has_error = body.data && notice_read(body, &view) == OK;
+	bool               final = is_final(why, has_error ? &view : NULL);
+
+	/* That is no failure of the server's: who waits goes on waiting, newcomers may. */
+	if (why == END_NO_MEMORY) {
+		pool->starved_at = loop_now(pool->pools->loop);
+		return;
+	}
+	note_failure(pool, why, body, final);
+	if (final && serves_nobody(pool))
 		pool_refuse_all(pool, why);
+	if (!pool->home)
+		return;
+	if (!final)
+		pool_note_trouble(pool);
+	if (pool_default(pool->home) != pool)
+		return;
+	note_failure(pool->home, why, body, final);
+	if (final && serves_nobody(pool->home))
+		pool_refuse_all(pool->home, why);
 }

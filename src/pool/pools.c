@@ -201,6 +201,9 @@ struct pool *pools_next_pool(const struct pools *pools, const struct pool *after
 {
 	struct list_node *node = walk(&pools->pools, after ? &after->node : NULL);
 
+	/* Those below a home are shown with it. */
+	while (node && CONTAINER_OF(node, struct pool, node)->home)
+		node = list_next(&pools->pools, node);
 	return node ? CONTAINER_OF(node, struct pool, node) : NULL;
 }
 

@@ -25,6 +25,7 @@
 #include "net/listener.h"
 #include "pool/canceler.h"
 #include "pool_internal.h"
+#include "track/guard.h"
 #include "track/prepared.h"
 
 static_assert(sizeof(struct server) < 1024, "a server without its buffers is under 1 kB");
@@ -121,11 +122,16 @@ static const struct database_host *choose_host(struct pool *pool)
 /* Where server leads to. BROKEN without memory. */
 static enum result aim(struct server *server)
 {
-	const struct pool          *pool = server->pool;
-	const struct database_host *chosen = choose_host(server->pool);
-	const char *host = chosen->host ? chosen->host : pool->database->settings->unix_socket_dir;
+	const struct pool *pool = server->pool;
+	const char        *host = pool->where;
 
-	server->port = chosen->port;
+	server->port = pool->port;
+	if (!pool->home) {
+		const struct database_host *chosen = choose_host(server->pool);
+
+		host = chosen->host ? chosen->host : pool->database->settings->unix_socket_dir;
+		server->port = chosen->port;
+	}
 	server->host = mem_copy_text(host, strlen(host));
 	return server->host ? OK : BROKEN;
 }
@@ -245,6 +251,8 @@ static void on_end(void *ctx, int error)
 		server_refused(server, why, NULL, SLICE_NONE);
 	else
 		server_close(server, why, NULL);
+	if (!in_login && error != ENOMEM)
+		pool_note_trouble(server->pool);
 }
 
 static void on_secured(void *ctx)
@@ -381,8 +389,13 @@ static void server_on_task(struct loop_task *task)
 	struct borrower borrower = server->borrower;
 	bool            told = server->told_fatal || server_is_mid_message(server);
 
+	if (borrower.events->on_elsewhere && backend_take_elsewhere(&server->backend) == OK) {
+		borrower.events->on_elsewhere(borrower.ctx, MOVED_LOST);
+		return;
+	}
 	forget_creditors(server);
 	server->borrower = (struct borrower){ NULL, NULL };
+	pool_count_lent(server->pool, -1);
 	server_let_go(server);
 	borrower.events->on_lost(borrower.ctx, server->lost, told);
 }
@@ -404,7 +417,8 @@ void server_free(struct server *server)
 
 void server_count_parses(struct server *server)
 {
-	server->pool->counters.server_parses += server->backend.parses - server->parses_seen;
+	pool_home(server->pool)->counters.server_parses +=
+		server->backend.parses - server->parses_seen;
 	server->parses_seen = server->backend.parses;
 }
 
@@ -420,12 +434,18 @@ void server_lend(struct server *server, const struct borrower *borrower)
 	server->lend_number++;
 	server->dirty = true;
 	server->requested = loop_now(pool->pools->loop);
-	pool->counters.assignments++;
+	pool_home(pool)->counters.assignments++;
+	if (pool->home) {
+		pool_count_lent(pool, 1);
+		server->backend.hides_standby = pool_splits(pool);
+	}
 }
 
 void server_take(struct server *server)
 {
 	forget_creditors(server);
+	if (server->borrower.events)
+		pool_count_lent(server->pool, -1);
 	server->borrower = (struct borrower){ NULL, NULL };
 	server->lend_number++;
 	if (server->stream && stream_is_paused(server->stream))

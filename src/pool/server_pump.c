@@ -153,6 +153,8 @@ static void tell_turn(struct hand *hand, const struct reply *reply)
 		return;
 	if (reply->action == REPLY_RETRY)
 		borrower.events->on_retry(borrower.ctx);
+	if (reply->action == REPLY_ELSEWHERE)
+		borrower.events->on_elsewhere(borrower.ctx, reply->moved);
 	if (reply->ready)
 		borrower.events->on_ready(borrower.ctx, server->backend.status);
 	if (reply->turn_over && server->lend_number == hand->lend_number &&
@@ -190,6 +192,8 @@ static enum pump_step carry_out(struct hand *hand, const struct message *message
 
 	if (message->type == 'E' && !reply->creditor)
 		log_own_error(server, message);
+	if (message->type == 'E' && server->pool->home && message_is_whole(message))
+		pool_smell(server->pool, message->body);
 	if (message->type == 'S' && server->state == SERVER_LOGIN)
 		server_login_note(server, message->body);
 	if (reply->fatal && forward && reply->creditor)
@@ -205,7 +209,8 @@ static enum pump_step carry_out(struct hand *hand, const struct message *message
 		tell_refused(server, message);
 		return PUMP_MOVE;
 	}
-	if (reply->ready || reply->turn_over || reply->action == REPLY_RETRY) {
+	if (reply->ready || reply->turn_over || reply->action == REPLY_RETRY ||
+	    reply->action == REPLY_ELSEWHERE) {
 		settle_bytes(hand);
 		tell_turn(hand, reply);
 	}
@@ -382,6 +387,8 @@ static enum result read_idle_message(struct server *server, const struct message
 	case 'A': return OK;
 	case 'E':
 		server_error_text(message->body, text, sizeof(text));
+		if (server->pool->home && message_is_whole(message))
+			pool_smell(server->pool, message->body);
 		server_close(server, END_SERVER_CRASHED, text);
 		return BROKEN;
 	default: break;

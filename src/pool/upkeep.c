@@ -102,9 +102,14 @@ static void feed(struct pool *starved)
 
 static bool is_empty(const struct pool *pool)
 {
-	return !pool->attached && !pool->open && !pool->servers[SERVER_LEAVING].len &&
-	       !pool->waiters.len && !pool->logins.len && !pool->refusals.len &&
-	       !pool->claims.len && !pool->evictions;
+	bool empty = !pool->attached && !pool->open && !pool->servers[SERVER_LEAVING].len &&
+	             !pool->waiters.len && !pool->logins.len && !pool->refusals.len &&
+	             !pool->held.len && !pool->again.len && !pool->claims.len &&
+	             !pool->evictions;
+
+	LIST_EACH(&pool->below, node)
+		empty = empty && is_empty(CONTAINER_OF(node, struct pool, in_home));
+	return empty;
 }
 
 /* Whether something has been so for as long as timeout; *since remembers. 0 = off. */
@@ -129,6 +134,12 @@ static void look_after_pool(struct pool *pool, struct moment now)
 	close_fast(pool);
 	pool_open_more(pool);
 	pool_open_minimum(pool);
+	/* One below goes with its home, unless its host has left. */
+	if (pool->home) {
+		if (pool->host < 0 && is_empty(pool))
+			pool_free(pool);
+		return;
+	}
 	if (is_empty(pool) && pool->database->removed) {
 		pool_free(pool);
 		return;
