@@ -11,7 +11,8 @@
 /* The client's own code goes on from the end-of-turn queue, not inside the server's callback. */
 static void go_on(struct session *session)
 {
-	if (stream_input(session->stream).len > 0 || session->stalled)
+	if (stream_input(session->stream).len > 0 || session->stalled ||
+	    direct_moved(session).len > 0)
 		loop_at_end(session->roster->loop, &session->pump);
 }
 
@@ -37,6 +38,8 @@ static void on_ready(void *ctx, char status)
 	struct pool_counters *counters = pool_counters(session->pool);
 	struct moment         now;
 
+	if (session->direction != NULL)
+		direct_ready(session);
 	if (!ledger_is_empty(&server_backend(session->server)->ledger))
 		return;
 	now = loop_now(session->roster->loop);
@@ -91,6 +94,11 @@ static void on_retry(void *ctx)
 	request_replay(ctx);
 }
 
+static void on_elsewhere(void *ctx, enum moved_why why)
+{
+	direct_move(ctx, why);
+}
+
 static void on_refused(void *ctx, struct slice error)
 {
 	struct session    *session = ctx;
@@ -110,6 +118,8 @@ static void on_lost(void *ctx, enum ending why, bool told)
 {
 	struct session *session = ctx;
 
+	if (session->direction != NULL)
+		direct_given_back(session);
 	session->server = NULL;
 	session->told |= told;
 	session_end(session, why, NULL);
@@ -126,6 +136,7 @@ const struct borrower_events reply_events = {
 	.on_turn_over = on_turn_over,
 	.on_swallowed = on_swallowed,
 	.on_retry = on_retry,
+	.on_elsewhere = on_elsewhere,
 	.on_refused = on_refused,
 	.on_room = on_room,
 	.on_lost = on_lost,

@@ -24,6 +24,7 @@
 struct hand {
 	struct session *session;
 	struct slice    input;
+	bool            moved; /* they are a turn that is sent again, not the client's next */
 	size_t          done; /* dealt with, not consumed yet */
 	size_t          run;  /* the last so many of them are still to be written to the server */
 };
@@ -35,6 +36,14 @@ struct hand {
 static bool send_to_server(struct session *session, struct slice bytes)
 {
 	return bytes.len == 0 || server_write(session->server, bytes) == OK;
+}
+
+static void take_input(struct hand *hand)
+{
+	hand->input = direct_moved(hand->session);
+	hand->moved = hand->input.len > 0;
+	if (!hand->moved)
+		hand->input = stream_input(hand->session->stream);
 }
 
 static bool send_run(struct hand *hand)
@@ -147,6 +156,36 @@ static bool flow(struct hand *hand)
 	return take(hand, n, session->request_drop ? 0 : n);
 }
 
+/* Writes the run and drops what is dealt with from the client's input. */
+static void settle(struct hand *hand)
+{
+	send_run(hand);
+	if (hand->moved)
+		direct_consume(hand->session, hand->done);
+	else
+		stream_consume(hand->session->stream, hand->done);
+	hand->done = 0;
+	take_input(hand);
+}
+
+/* Finds the next message; false when it is not there. */
+static bool find_message(struct hand *hand, struct message *message)
+{
+	struct session *session = hand->session;
+	struct slice    rest = { hand->input.data + hand->done, hand->input.len - hand->done };
+	size_t          need = 0;
+
+	switch (frame_next(rest, SIDE_CLIENT, &session->roster->limits, message, &need)) {
+	case OK: return true;
+	case AGAIN:
+		settle(hand);
+		stream_expect(session->stream, need);
+		return false;
+	case BROKEN: end(hand, END_BAD_PACKET); return false;
+	}
+	return false;
+}
+
 static void on_grant(struct waiter *waiter, struct server *server)
 {
 	struct session *session = CONTAINER_OF(waiter, struct session, waiter);
@@ -168,6 +207,17 @@ static void on_refuse(struct waiter *waiter, enum ending why, struct slice error
 	session_end(session, why, NULL);
 }
 
+static void on_again(struct waiter *waiter)
+{
+	struct session *session = CONTAINER_OF(waiter, struct session, waiter);
+	struct server  *server;
+
+	if (session->direction != NULL)
+		direct_again(session);
+	else if (pool_ask(session->pool, waiter, &server) == OK)
+		on_grant(waiter, server);
+}
+
 void request_init_waiter(struct session *session)
 {
 	struct waiter *waiter = &session->waiter;
@@ -176,6 +226,7 @@ void request_init_waiter(struct session *session)
 	waiter->for_login = false;
 	waiter->on_grant = on_grant;
 	waiter->on_refuse = on_refuse;
+	waiter->on_again = on_again;
 }
 
 void request_granted(struct session *session, struct server *server)
@@ -185,18 +236,43 @@ void request_granted(struct session *session, struct server *server)
 	session->server = server;
 	buffer_clear(&roster->scratch);
 	if (conversation_align(session->conversation, server_backend(server), &roster->scratch) !=
-	    OK) {
+	            OK ||
+	    (session->direction != NULL &&
+	     direct_granted(session, server_backend(server), &roster->scratch) != OK)) {
 		session_end(session, END_NO_MEMORY, NULL);
 		return;
 	}
 	send_to_server(session, buffer_slice(&roster->scratch));
 }
 
-/* False: the session waits in the pool's queue. */
-static bool get_server(struct session *session)
+/* The same for a client of a cluster; true with *answered: no server is needed. */
+static bool direct_server(struct hand *hand, struct message *message, bool *answered)
 {
-	struct server *server;
+	size_t n = 0;
 
+	/* An error in its place is told at once, so what came before must be dealt with. */
+	if (hand->done > 0) {
+		settle(hand);
+		if (!find_message(hand, message))
+			return false;
+	}
+	switch (direct_begin(hand->session, hand->input, message, &n)) {
+	case DIRECT_GOES: return true;
+	case DIRECT_ANSWERED: break;
+	case DIRECT_OVER: return false;
+	}
+	*answered = true;
+	return take(hand, n, 0);
+}
+
+/* False: the session waits in the pool's queue. */
+static bool get_server(struct hand *hand, struct message *message, bool *answered)
+{
+	struct session *session = hand->session;
+	struct server  *server;
+
+	if (session->direction != NULL)
+		return direct_server(hand, message, answered);
 	if (pool_ask(session->pool, &session->waiter, &server) == OK) {
 		session_enter(session, SESSION_WORKING);
 		request_granted(session, server);
@@ -219,6 +295,10 @@ static bool must_wait(struct hand *hand, const struct message *message)
 	/* A cancel under way was meant for the query before: nothing new may meet it. */
 	if (server_has_cancel(session->server) && ledger_is_empty(&backend->ledger))
 		return true;
+	if (session->direction != NULL && direct_must_wait(session, message)) {
+		session->stalled = true;
+		return true;
+	}
 	if (!conversation_must_wait(session->conversation, backend, message))
 		return false;
 	if (!session->stalled && backend->batch_open && send_run(hand)) {
@@ -230,31 +310,11 @@ static bool must_wait(struct hand *hand, const struct message *message)
 	return true;
 }
 
-/* Writes the run and drops what is dealt with from the client's input. */
-static void settle(struct hand *hand)
+static bool answers_itself(struct hand *hand, const struct message *message)
 {
-	send_run(hand);
-	stream_consume(hand->session->stream, hand->done);
-	hand->done = 0;
-	hand->input = stream_input(hand->session->stream);
-}
+	size_t n;
 
-/* Finds the next message; false when it is not there. */
-static bool find_message(struct hand *hand, struct message *message)
-{
-	struct session *session = hand->session;
-	struct slice    rest = { hand->input.data + hand->done, hand->input.len - hand->done };
-	size_t          need = 0;
-
-	switch (frame_next(rest, SIDE_CLIENT, &session->roster->limits, message, &need)) {
-	case OK: return true;
-	case AGAIN:
-		settle(hand);
-		stream_expect(session->stream, need);
-		return false;
-	case BROKEN: end(hand, END_BAD_PACKET); return false;
-	}
-	return false;
+	return direct_answers(hand->session, message, &n) && take(hand, n, 0);
 }
 
 /* Deals with the next message of the input. False: it has to wait, or there is none. */
@@ -263,23 +323,30 @@ static bool next_message(struct hand *hand)
 	struct session *session = hand->session;
 	struct message  message;
 	struct step     step;
+	bool            answered = false;
 
 	if (!find_message(hand, &message))
 		return false;
-	if (session->server == NULL &&
-	    conversation_needs_server(session->conversation, &message) && !get_server(session))
-		return false;
-	if (session->server != NULL && must_wait(hand, &message))
-		return false;
-	session->stalled = false;
 	if (message.type == 'Q' && session->roster->settings->disable_pqexec) {
 		end(hand, END_PQEXEC);
 		return false;
 	}
+	if (session->server == NULL &&
+	    conversation_needs_server(session->conversation, &message) &&
+	    !get_server(hand, &message, &answered))
+		return false;
+	if (session->server != NULL && must_wait(hand, &message))
+		return false;
+	session->stalled = false;
+	if (answered || (session->direction != NULL && session->server != NULL &&
+	                 answers_itself(hand, &message)))
+		return !session_is_leaving(session);
 	step = conversation_request(session->conversation,
 	                            session->server ? server_backend(session->server) : NULL,
 	                            &message);
 	count_message(session, message.type);
+	if (session->direction != NULL)
+		direct_sent(session, message.type);
 	return carry_out(hand, &step, &message);
 }
 
@@ -298,11 +365,15 @@ static bool may_go_on(struct session *session)
 
 void request_pump(struct session *session)
 {
-	struct hand hand = { .session = session, .input = stream_input(session->stream) };
+	struct hand hand = { .session = session };
 	bool        more = true;
 
-	while (more && may_go_on(session))
+	take_input(&hand);
+	while (more && may_go_on(session)) {
 		more = session->request_left > 0 ? flow(&hand) : next_message(&hand);
+		if (hand.moved && more && hand.done == hand.input.len)
+			settle(&hand);
+	}
 	if (session_is_leaving(session))
 		return;
 	if (hand.done > 0)
@@ -331,6 +402,8 @@ void request_replay(struct session *session)
 		return;
 	}
 	conversation_replay(session->conversation, backend, &requests);
+	if (session->direction != NULL)
+		direct_replayed(session, backend);
 	hand.input = buffer_slice(&requests);
 	while (hand.done < hand.input.len && !session_is_leaving(session)) {
 		struct slice rest = { hand.input.data + hand.done, hand.input.len - hand.done };
@@ -352,24 +425,42 @@ void request_replay(struct session *session)
 
 void request_cancel_waiting(struct session *session)
 {
+	static const char text[] = "canceling statement due to user request";
+
+	/* Of a block that has no server yet no part can be undone. */
+	if (direct_has_block(session))
+		session_end(session, END_CANCELED_IN_BLOCK, NULL);
+	else
+		(void)request_refuse_waiting(session, "57014", text);
+}
+
+bool request_refuse_waiting(struct session *session, const char *sqlstate, const char *text)
+{
 	struct buffer  answer = BUFFER_EMPTY;
+	struct hand    hand = { .session = session };
 	struct message message;
 	size_t         need;
+	bool           told;
 
+	take_input(&hand);
 	if (session->state != SESSION_WAITING ||
-	    frame_next(stream_input(session->stream), SIDE_CLIENT, &session->roster->limits,
-	               &message, &need) != OK)
-		return;
-	if (conversation_cancel_waiting(session->conversation, &message, &answer)) {
+	    frame_next(hand.input, SIDE_CLIENT, &session->roster->limits, &message, &need) != OK)
+		return false;
+	told = conversation_refuse_waiting(session->conversation, &message, sqlstate, text,
+	                                   &answer);
+	if (told) {
 		pool_withdraw(&session->waiter);
 		session_enter(session, SESSION_IDLE);
+		session->in_query = session->in_transaction = false;
 		session->request_left = message.len - (uint32_t)message.body.len;
 		session->request_drop = true;
-		stream_consume(session->stream, MESSAGE_HEADER_LEN + message.body.len);
+		hand.done = MESSAGE_HEADER_LEN + message.body.len;
+		settle(&hand);
 		session_write(session, buffer_slice(&answer));
 		loop_at_end(session->roster->loop, &session->pump);
 	}
 	buffer_release(&answer);
+	return told;
 }
 
 static void on_input(void *ctx)

@@ -117,6 +117,11 @@ void roster_reload(struct roster *roster, const struct settings *settings)
 			session_end(session, END_DATABASE_REMOVED, NULL);
 			continue;
 		}
+		if (session->conversation != NULL && session->replication == REPLICATION_NONE &&
+		    direct_open(session) != OK) {
+			session_end(session, END_NO_MEMORY, NULL);
+			continue;
+		}
 		session_find_timeouts(session);
 		/* What was not watched has no beginning: it is now. */
 		if (session->state == SESSION_IDLE && moment_is_never(session->idle_since))

@@ -141,6 +141,8 @@ static void give_back(struct session *session, bool orderly)
 	session->stalled = false;
 	/* It was the server that was slow: nobody else will wake the client's stream. */
 	session_resume_client(session);
+	if (session->direction != NULL)
+		direct_given_back(session);
 	session->in_query = session->in_transaction = false;
 	if (session->conversation != NULL)
 		backend_forget_creditor(server_backend(server), session->conversation);
@@ -197,6 +199,7 @@ static void reap(struct loop_task *task)
 	timer_release(&session->deadline);
 	loop_forget(session->roster->loop, &session->pump);
 	conversation_free(session->conversation);
+	direct_close(session);
 	mem_free(session->user);
 	mem_free(session);
 }
@@ -306,6 +309,15 @@ static void due_while_working(const struct session *session, const struct user_s
 		       effective_transaction_timeout(settings, user), END_TRANSACTION_TIMEOUT);
 }
 
+static void due_while_held(const struct session *session, struct due *due)
+{
+	enum ending   why;
+	struct moment at = direct_hold_ends(session, &why);
+
+	if (!moment_is_never(at) && (moment_is_never(due->at) || at.us <= due->at.us))
+		*due = (struct due){ at, why };
+}
+
 static struct due next_due(const struct session *session)
 {
 	const struct settings      *settings = session->roster->settings;
@@ -339,6 +351,7 @@ static struct due next_due(const struct session *session)
 		if (!session->told_of_wait)
 			sooner(&due, session->waiter.since,
 			       span_seconds(settings->query_wait_notify), END_NONE);
+		due_while_held(session, &due);
 		break;
 	case SESSION_WORKING: due_while_working(session, user, &due); break;
 	case SESSION_SERVED:
@@ -389,6 +402,11 @@ void session_on_deadline(void *ctx)
 		return;
 	if (!moment_reached(due.at, loop_now(session->roster->loop))) {
 		timer_arm(&session->deadline, due.at);
+		return;
+	}
+	if (due.why == END_FAILOVER_HOLD || due.why == END_REPLICA_WAIT) {
+		direct_hold_over(session);
+		session_watch_deadline(session);
 		return;
 	}
 	if (due.why != END_NONE) {

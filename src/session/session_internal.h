@@ -10,6 +10,7 @@
 #include "net/timer.h"
 #include "net/tls.h"
 #include "pool/pool.h"
+#include "route/policy.h"
 #include "session/roster.h"
 #include "session/session.h"
 #include "track/conversation.h"
@@ -18,7 +19,9 @@
 
 /* What the modules of the session layer share: the two structs, and who calls whom. */
 
+struct backend;
 struct cancel;
+struct direction;
 struct hba;
 struct ident;
 struct lookup;
@@ -75,6 +78,7 @@ struct session {
 	struct database     *database;     /* counted in it; NULL before it is known */
 	struct server       *server;       /* lent; NULL = none */
 	struct waiter        waiter;
+	struct direction    *direction;    /* of a client of a cluster, else NULL; see direct.c */
 	struct login        *login;        /* while logging in */
 	const struct service *service;     /* the console's, or NULL */
 	void                *visit;        /* of the service */
@@ -256,6 +260,54 @@ void request_granted(struct session *session, struct server *server);
 void request_init_waiter(struct session *session);
 /* CancelRequest for a session that waits for a server. */
 void request_cancel_waiting(struct session *session);
+/* The turn that waits gets this error instead of a server; false: it cannot be told. */
+bool request_refuse_waiting(struct session *session, const char *sqlstate, const char *text);
+
+/*
+ * direct.c: where the transactions of clients of a cluster go. All but the first and the last two
+ * are for sessions with a direction only.
+ */
+/* Gives the session a direction if its database is a cluster now. BROKEN without memory. */
+enum result direct_open(struct session *session) MUST_USE;
+enum direct_step {
+	DIRECT_GOES,     /* a server is lent */
+	DIRECT_ANSWERED, /* the next *answered bytes of input are dealt with */
+	DIRECT_OVER,     /* it waits, or is over, or was told that the turn is not run */
+};
+/* The first message of a turn, at the front of rest, needs a server and there is none. */
+enum direct_step direct_begin(struct session *session, struct slice rest,
+                              const struct message *message, size_t *answered);
+/* The cluster has changed, or a wait is over: decides anew for the turn that waits. */
+void direct_again(struct session *session);
+/* A server is lent and aligned: appends what else it is told first. BROKEN without memory. */
+enum result direct_granted(struct session *session, struct backend *backend,
+                           struct buffer *out) MUST_USE;
+/* The turn is sent to the same server once more. */
+void direct_replayed(struct session *session, struct backend *backend);
+/* True when the message may not be sent before the server has answered. */
+bool direct_must_wait(struct session *session, const struct message *message);
+/* True when the message was answered without the server lent; see direct_begin. */
+bool direct_answers(struct session *session, const struct message *message, size_t *answered);
+/* A message of this type was dealt with. */
+void direct_sent(struct session *session, char type);
+/* A ReadyForQuery goes to the client. */
+void direct_ready(struct session *session);
+/* The server goes away; in_query and in_transaction tell how. */
+void direct_given_back(struct session *session);
+/* Another server is to run the turn. */
+void direct_move(struct session *session, enum moved_why why);
+void direct_consume(struct session *session, size_t n);
+/* The wait for a host has lasted too long. */
+void direct_hold_over(struct session *session);
+void direct_forget_block(struct session *session);
+enum route_wish direct_wish(const struct session *session);
+/* What is left of a turn to be sent again, in front of the client's input. */
+struct slice direct_moved(const struct session *session);
+/* When direct_hold_over is due; never: it waits for no host. *why: what the wait ends with. */
+struct moment direct_hold_ends(const struct session *session, enum ending *why);
+/* True when it was told that its block has begun, and no server knows of it. */
+bool direct_has_block(const struct session *session);
+void direct_close(struct session *session);
 
 /* reply.c: server to client. */
 extern const struct borrower_events reply_events;

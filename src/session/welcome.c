@@ -193,7 +193,7 @@ static void enter_service(struct session *session)
 
 static void enter_pool(struct session *session)
 {
-	if (make_conversation(session) != OK) {
+	if (make_conversation(session) != OK || direct_open(session) != OK) {
 		session_end(session, END_NO_MEMORY, NULL);
 		return;
 	}

@@ -1,0 +1,338 @@
+/*
+ * What a turn asks for, as far as it matters to where it may run: looks at the messages that are
+ * at hand, up to the end of the turn, and judges their texts. Nothing is consumed. Called by
+ * direct.c before a server is asked for.
+ */
+#include "direct_internal.h"
+
+#include "pool/database.h"
+#include "sql/scan.h"
+#include "sql/verdicts.h"
+#include "track/guard.h"
+#include "track/statements.h"
+#include "wire/query.h"
+
+/* Names that a batch prepares and uses; one with more is taken for a write. */
+#define NAMES_MAX 8
+/* Messages of a batch that are looked at. */
+#define MESSAGES_MAX 512
+
+/* ---- one text ---- */
+
+/* A backslash in a literal may be half a character, or escape the quote (see VERDICT_BACKSLASH). */
+static bool reads_backslashes(const struct session *session)
+{
+	static const char *const encodings[] = { "BIG5", "GB18030", "GBK", "JOHAB",
+		                                 "SHIFT_JIS_2004", "SJIS", "UHC" };
+	const struct varset *wants = conversation_wants(session->conversation);
+	struct slice standard = varset_value(wants, SLICE_LITERAL("standard_conforming_strings"));
+	struct slice encoding = varset_value(wants, SLICE_LITERAL("client_encoding"));
+
+	if (!slice_equal(standard, SLICE_LITERAL("on")) || encoding.data == NULL)
+		return false;
+	for (size_t i = 0; i < COUNT_OF(encodings); i++) {
+		if (slice_equal_nocase(encoding, slice_of(encodings[i])))
+			return false;
+	}
+	return true;
+}
+
+static struct verdict judge(struct session *session, struct slice text)
+{
+	const struct database *database = session->database;
+	struct verdicts       *verdicts = database_verdicts(database);
+	struct verdict         verdict = { .kind = VERDICT_UNKNOWN };
+
+	if (verdicts == NULL)
+		return verdict;
+	verdict = verdicts_judge(verdicts, text, database_functions(database),
+	                         database_functions_generation(database));
+	if ((verdict.flags & VERDICT_BACKSLASH) && !reads_backslashes(session))
+		verdict.kind = VERDICT_UNKNOWN;
+	return verdict;
+}
+
+static struct verdict judge_statement(struct session *session, struct statement *statement)
+{
+	uint64_t       generation = database_functions_generation(session->database);
+	struct verdict verdict;
+
+	if (statement_verdict(statement, generation, &verdict))
+		return verdict;
+	verdict = judge(session, statement_text(statement));
+	/* What depends on the client's settings is nobody else's. */
+	if (!(verdict.flags & VERDICT_BACKSLASH))
+		statement_note_verdict(statement, generation, verdict);
+	return verdict;
+}
+
+/* ---- what a verdict means ---- */
+
+static bool wants_read_only(const struct session *session)
+{
+	return slice_equal(varset_value(conversation_wants(session->conversation),
+	                                SLICE_LITERAL("default_transaction_read_only")),
+	                   SLICE_LITERAL("on"));
+}
+
+/* The transaction says that it only reads, and a hot standby can begin it. */
+static bool says_read_only(const struct session *session, const struct verdict *verdict)
+{
+	if (verdict->isolation != VERDICT_ISOLATION_NOT_SAID &&
+	    verdict->isolation != VERDICT_ISOLATION_LESS)
+		return false;
+	if (verdict->access == VERDICT_ACCESS_NOT_SAID)
+		return wants_read_only(session);
+	return verdict->access == VERDICT_ACCESS_READ_ONLY;
+}
+
+/* A replica answers it as the primary would. read_only: in a block that is READ ONLY. */
+static bool is_read(const struct verdict *verdict, bool read_only)
+{
+	unsigned against = VERDICT_SESSION_STATE | VERDICT_SETS | VERDICT_COPY_IN |
+	                   VERDICT_LOCKS_ROWS;
+
+	if (verdict->kind == VERDICT_EMPTY)
+		return true;
+	if (verdict->kind != VERDICT_READ || (verdict->flags & VERDICT_CLOSES))
+		return false;
+	if (!read_only)
+		against |= VERDICT_CURSOR;
+	if (verdict->hint != VERDICT_HINT_REPLICA)
+		against |= VERDICT_HOST;
+	return !(verdict->flags & against);
+}
+
+/* In a block that was begun READ ONLY, or by this statement becomes so before it has read. */
+static bool is_read_in_block(const struct direction *direction, const struct verdict *verdict)
+{
+	bool lesser = verdict->isolation == VERDICT_ISOLATION_NOT_SAID ||
+	              verdict->isolation == VERDICT_ISOLATION_LESS;
+
+	if (verdict->kind == VERDICT_SETTING && lesser &&
+	    verdict->default_access == VERDICT_ACCESS_NOT_SAID &&
+	    verdict->default_isolation == VERDICT_ISOLATION_NOT_SAID) {
+		if (verdict->access == VERDICT_ACCESS_READ_ONLY)
+			return true;
+		return verdict->access == VERDICT_ACCESS_NOT_SAID && direction->begin_reads;
+	}
+	return direction->begin_reads && is_read(verdict, true);
+}
+
+/* Adds what one more statement of the turn means. */
+static void join(struct session *session, struct intent *intent, const struct verdict *verdict)
+{
+	struct direction *direction = session->direction;
+	bool              begun = direction->begin.len > 0;
+	bool              opens = verdict->flags & VERDICT_OPENS || verdict->kind == VERDICT_BEGIN;
+
+	if (verdict->hint == VERDICT_HINT_PRIMARY || intent->hint == VERDICT_HINT_NONE)
+		intent->hint = verdict->hint;
+	intent->writes |= verdict->kind == VERDICT_WRITE || verdict->kind == VERDICT_UNKNOWN;
+	if (opens && !intent->opens && !begun) {
+		intent->opens = true;
+		intent->read_only = says_read_only(session, verdict);
+		intent->reads &= intent->read_only &&
+		                 (verdict->kind == VERDICT_BEGIN || is_read(verdict, true));
+	} else if (begun) {
+		intent->reads &= is_read_in_block(direction, verdict);
+	} else {
+		intent->reads &= is_read(verdict, intent->read_only) ||
+		                 (intent->read_only && verdict->kind == VERDICT_END);
+	}
+}
+
+static void may_be_anything(struct intent *intent)
+{
+	intent->reads = intent->begin = intent->end = intent->own = false;
+	intent->writes = true;
+}
+
+/* ---- Query ---- */
+
+static bool is_end(const struct verdict *verdict, struct slice text)
+{
+	struct slice rest = scan_skip_blank(text);
+
+	/* PREPARE TRANSACTION is one, too. */
+	return verdict->kind == VERDICT_END && !(verdict->flags & (VERDICT_OPENS | VERDICT_MANY)) &&
+	       rest.len > 0 && (rest.data[0] | 0x20) != 'p';
+}
+
+static void judge_query(struct session *session, const struct message *message,
+                        struct intent *intent)
+{
+	struct verdict verdict;
+
+	intent->len = MESSAGE_HEADER_LEN + (size_t)message->len;
+	if (!message_is_whole(message) || query_read_query(message->body, &intent->text) != OK) {
+		may_be_anything(intent);
+		return;
+	}
+	verdict = judge(session, intent->text);
+	intent->own = verdict.kind == VERDICT_OWN;
+	intent->begin = verdict.kind == VERDICT_BEGIN && !(verdict.flags & VERDICT_MANY) &&
+	                verdict.statements == 1;
+	intent->end = is_end(&verdict, intent->text);
+	join(session, intent, &verdict);
+}
+
+/* ---- a batch ---- */
+
+struct batch {
+	struct session *session;
+	struct intent  *intent;
+	struct slice    names[NAMES_MAX]; /* prepared in it */
+	unsigned        name_count;
+	unsigned        parses, owns;
+	bool            executes;
+};
+
+static bool is_prepared_here(const struct batch *batch, struct slice name)
+{
+	for (unsigned i = 0; i < batch->name_count; i++) {
+		if (slice_equal(batch->names[i], name))
+			return true;
+	}
+	return false;
+}
+
+/* False: it cannot be judged. */
+static bool judge_parse(struct batch *batch, const struct message *message)
+{
+	struct parse_view view;
+	struct verdict    verdict;
+
+	if (query_read_parse(message->body, &view) != OK || batch->name_count == NAMES_MAX)
+		return false;
+	batch->names[batch->name_count++] = view.name;
+	batch->parses++;
+	verdict = judge(batch->session, view.text);
+	if (verdict.kind == VERDICT_OWN) {
+		batch->owns++;
+		batch->intent->text = view.text;
+	}
+	join(batch->session, batch->intent, &verdict);
+	return true;
+}
+
+static bool judge_bind(struct batch *batch, const struct message *message)
+{
+	struct bind_view  view;
+	struct statement *statement;
+	struct verdict    verdict;
+
+	if (query_read_bind(message->body, &view) != OK)
+		return false;
+	if (is_prepared_here(batch, view.statement))
+		return true;
+	statement = conversation_statement(batch->session->conversation, view.statement);
+	if (statement == NULL)
+		return false;
+	batch->parses++;
+	verdict = judge_statement(batch->session, statement);
+	join(batch->session, batch->intent, &verdict);
+	return true;
+}
+
+/* False: what it does is not known. */
+static bool judge_message(struct batch *batch, const struct message *message)
+{
+	if (!message_is_whole(message))
+		return false;
+	switch (message->type) {
+	case 'P': return judge_parse(batch, message);
+	case 'B': return judge_bind(batch, message);
+	case 'E':
+		batch->executes = true;
+		/* Of a portal that was bound elsewhere nothing is known. */
+		return batch->parses > 0;
+	case 'C':
+	case 'D':
+	case 'H':
+	case 'S': return true;
+	default: return false;
+	}
+}
+
+static bool judge_batch(struct batch *batch, struct slice rest)
+{
+	struct frame_limits *limits = &batch->session->roster->limits;
+	struct message       message;
+	size_t               need, len;
+
+	for (unsigned i = 0; i < MESSAGES_MAX; i++) {
+		if (frame_next(rest, SIDE_CLIENT, limits, &message, &need) != OK ||
+		    !judge_message(batch, &message))
+			return false;
+		len = MESSAGE_HEADER_LEN + message.body.len;
+		batch->intent->len += len;
+		rest = (struct slice){ rest.data + len, rest.len - len };
+		if (message.type == 'S')
+			return true;
+	}
+	return false;
+}
+
+void intent_judge(struct session *session, struct slice rest, const struct message *message,
+                  struct intent *intent)
+{
+	struct batch batch = { .session = session, .intent = intent };
+
+	*intent = (struct intent){ .reads = true };
+	if (message->type == 'Q') {
+		judge_query(session, message, intent);
+	} else if (message->type == 'F' || !judge_batch(&batch, rest)) {
+		may_be_anything(intent);
+	} else {
+		intent->own = batch.owns > 0 && batch.parses == 1;
+		/* Preparing changes nothing. */
+		intent->writes &= batch.executes;
+	}
+	if (intent->len > BACKEND_GUARD_MAX)
+		intent->reads = intent->reads && intent->opens;
+	intent->opens |= session->direction->begin.len > 0;
+}
+
+/* ---- what the server knew better ---- */
+
+static void overrule(struct session *session, struct slice text)
+{
+	struct verdicts *verdicts = database_verdicts(session->database);
+
+	if (verdicts != NULL)
+		verdicts_overrule(verdicts, text, VERDICT_WRITE);
+}
+
+static void overrule_statement(struct session *session, struct statement *statement)
+{
+	if (statement == NULL)
+		return;
+	overrule(session, statement_text(statement));
+	statement_note_verdict(statement, database_functions_generation(session->database),
+	                       (struct verdict){ .kind = VERDICT_WRITE,
+	                                         .statements = 1,
+	                                         .flags = VERDICT_OVERRULED });
+}
+
+void intent_overrule(struct session *session, struct slice requests)
+{
+	struct message    message;
+	struct parse_view parse;
+	struct bind_view  bind;
+	struct slice      text;
+	size_t            need, len;
+
+	while (requests.len > 0 && frame_next(requests, SIDE_CLIENT, &session->roster->limits,
+	                                      &message, &need) == OK) {
+		if (message.type == 'Q' && query_read_query(message.body, &text) == OK)
+			overrule(session, text);
+		if (message.type == 'P' && query_read_parse(message.body, &parse) == OK)
+			overrule(session, parse.text);
+		if (message.type == 'B' && query_read_bind(message.body, &bind) == OK)
+			overrule_statement(session, conversation_statement(session->conversation,
+			                                                   bind.statement));
+		len = MESSAGE_HEADER_LEN + message.body.len;
+		requests = (struct slice){ requests.data + len, requests.len - len };
+	}
+}
