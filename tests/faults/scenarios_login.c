@@ -3,6 +3,7 @@
 
 #define LOGIN "login user=alice database=db application_name=test client_encoding=utf8\n"
 #define QUERY "> Q(SELECT 1)\n< T D(1) C(SELECT) Z(I)\n"
+#define QUERY_IN "> Q(SELECT 1)\n< T D(1) C(SELECT) Z(T)\n"
 
 const struct scenario scenarios_login[] = {
 	{ .name = "boot" },
@@ -27,6 +28,15 @@ const struct scenario scenarios_login[] = {
 	  PLAYED_BY("a", "arm\n"
 			 "login user=alice database=db options=--TimeZone=CET _pq_.x=1 _pq_.y=2\n"
 			 "welcome TimeZone=CET\n" QUERY) },
+	{ .name = "login for replication",
+	  SET_UP(.settings = "default_pool_size = 2"),
+	  PLAYED_BY("a", LOGIN QUERY, "b",
+		    "arm\nlogin user=alice database=db replication=database TimeZone=CET\n"
+		    "welcome TimeZone=CET\n> Q(BEGIN)\n< C(BEGIN) Z(T)\n" QUERY_IN "> X\neof\n") },
+	{ .name = "login for replication refused",
+	  SET_UP(.databases = "db = :\nbad = : password=wrong user=alice", .login = POSTGRES_SCRAM),
+	  PLAYED_BY("a", "arm\nstart user=alice database=bad replication=true\n"
+			 "< E(FATAL 28P01)\neof\n") },
 	{ .name = "login refused",
 	  SET_UP(.settings = "auth_type = scram-sha-256"),
 	  PLAYED_BY("a", "arm\nstart user=nobody database=db\n< E(FATAL 08P01)\neof\n") },

@@ -200,11 +200,13 @@ def test_pg_receivewal(front, source, folder):
             # What pg_receivewal has flushed, it reports: that passes from the client to the server.
             wait_until(lambda: source.sql(
                 f"select 1 from pg_stat_replication where flush_lsn >= '{lsn}'"), 20, "its flush")
+            source.sql("insert into filler values ('z')")
+            wait_until(lambda: [f for f in where.iterdir() if not f.name.endswith(".partial")], 20,
+                       "a whole segment")
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(20)
             assert process.returncode == 0, process.stderr.read()
-    assert [f for f in where.iterdir() if not f.name.endswith(".partial")]
     wait_until(lambda: walsenders(source) == 0, 5, "the walsender's end")
     shutil.rmtree(where, ignore_errors=True)
 
