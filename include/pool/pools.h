@@ -103,5 +103,11 @@ void pools_watch(struct pools *pools, void (*on_change)(void *ctx), void *ctx);
 void pools_watch_trouble(struct pools *pools,
                          void (*on_trouble)(void *ctx, struct database *database, unsigned host),
                          void *ctx);
+/*
+ * on_cluster is called when a database made from `*` has a cluster, which somebody should probe;
+ * those of entries are there after pools_new and pools_reload. One watcher.
+ */
+void pools_watch_clusters(struct pools *pools,
+                          void (*on_cluster)(void *ctx, struct database *database), void *ctx);
 
 #endif

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "conf/load.h"
+#include "daemon/clusters.h"
 #include "daemon/daemon_internal.h"
 #include "daemon/differences.h"
 #include "daemon/process.h"
@@ -186,6 +187,17 @@ static enum result build_roster(struct daemon *daemon)
 	return daemon->roster ? OK : BROKEN;
 }
 
+static enum result build_clusters(struct daemon *daemon)
+{
+	struct clusters_options options = { .loop = daemon->loop,
+					    .resolver = daemon->resolver,
+					    .pools = daemon->pools,
+					    .settings = daemon->settings };
+
+	daemon->clusters = clusters_new(&options);
+	return daemon->clusters ? OK : BROKEN;
+}
+
 static enum result build_admin(struct daemon *daemon)
 {
 	struct admin_options options = { .loop = daemon->loop,
@@ -221,7 +233,8 @@ static enum result build(struct daemon *daemon)
 					settings->dns_nxdomain_ttl);
 	daemon->statements = statement_store_new(seed);
 	if (!daemon->resolver || !daemon->statements || build_varsets(daemon) != OK ||
-	    build_pools(daemon) != OK || build_roster(daemon) != OK || build_admin(daemon) != OK)
+	    build_pools(daemon) != OK || build_clusters(daemon) != OK ||
+	    build_roster(daemon) != OK || build_admin(daemon) != OK)
 		return BROKEN;
 	resolver_watch_zones(daemon->resolver, settings->dns_zone_check_period);
 	pools_set_tls(daemon->pools, daemon->tls.side[TLS_WITH_SERVERS]);
@@ -263,6 +276,7 @@ static void take_down(struct daemon *daemon)
 	}
 	roster_free(daemon->roster);
 	admin_free(daemon->admin);
+	clusters_free(daemon->clusters);
 	pools_free(daemon->pools);
 	resolver_free(daemon->resolver);
 	if (daemon->loop) {

@@ -52,6 +52,7 @@ struct daemon {
 	struct statement_store *statements;
 	struct varset_store *varsets;
 	struct pools *pools;
+	struct clusters *clusters;
 	struct roster *roster;
 	struct admin_actions actions;
 	struct admin *admin;

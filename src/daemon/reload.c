@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "conf/load.h"
+#include "daemon/clusters.h"
 #include "daemon/daemon_internal.h"
 #include "daemon/systemd.h"
 #include "net/resolve.h"
@@ -96,6 +97,7 @@ static enum result apply(struct daemon *daemon, const struct settings *next, str
 	tls_pair_clear(&daemon->tls);
 	daemon->tls = tls;
 	pools_reload(daemon->pools, next);
+	clusters_reload(daemon->clusters, next);
 	pools_set_tls(daemon->pools, tls.side[TLS_WITH_SERVERS]);
 	roster_reload(daemon->roster, next);
 	roster_set_tls(daemon->roster, tls.side[TLS_WITH_CLIENTS]);

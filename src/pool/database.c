@@ -35,10 +35,13 @@ struct database *database_new(struct pools *pools, struct slice name,
 	map_init(&database->learned, pools->names.seed);
 	list_init(&database->pool_list);
 	list_append(&pools->databases, &database->node);
-	if (database_follow_hosts(database) == OK)
-		return database;
-	database_free(database);
-	return NULL;
+	if (database_follow_hosts(database) != OK) {
+		database_free(database);
+		return NULL;
+	}
+	if (database->cluster && pools->on_cluster)
+		pools->on_cluster(pools->cluster_watcher, database);
+	return database;
 }
 
 void database_free(struct database *database)

@@ -203,3 +203,10 @@ void pools_watch_trouble(struct pools *pools,
 	pools->on_trouble = on_trouble;
 	pools->trouble_watcher = ctx;
 }
+
+void pools_watch_clusters(struct pools *pools,
+                          void (*on_cluster)(void *ctx, struct database *database), void *ctx)
+{
+	pools->on_cluster = on_cluster;
+	pools->cluster_watcher = ctx;
+}

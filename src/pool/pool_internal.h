@@ -44,6 +44,8 @@ struct pools {
 	struct loop_task        changed; /* tells the watcher */
 	void (*on_change)(void *ctx);
 	void *watcher;
+	void (*on_cluster)(void *ctx, struct database *database);
+	void *cluster_watcher;
 	void (*on_trouble)(void *ctx, struct database *database, unsigned host);
 	void *trouble_watcher;
 };
