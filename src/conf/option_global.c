@@ -27,7 +27,6 @@
 #define ENUM(key, ctype, words) AT(ctype, key), .type = OPTION_ENUM, .choices = words
 
 #define LIVE	    .flags = OPTION_RELOADABLE
-#define LIVE_LATER  .flags = OPTION_RELOADABLE | OPTION_NO_EFFECT
 #define FIXED	    .flags = 0
 
 static const char auth_query_standard[] =

@@ -186,7 +186,7 @@ class FakeServer:
 
     def __exit__(self, *_):
         self.listener.close()
-        assert not self.troubles, self.troubles
+        assert not self.troubles, self.troubles[:3]
 
 
 def take(one, count):
