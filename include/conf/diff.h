@@ -18,6 +18,7 @@ struct database_change {
 	const struct database_settings *before; /* NULL when added */
 	const struct database_settings *after;	/* NULL when removed */
 	bool connect;				/* open servers lead elsewhere: recycle them */
+	bool only_hosts; /* with it: but not those of a cluster's hosts that stay */
 };
 
 struct user_change {

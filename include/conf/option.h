@@ -34,6 +34,7 @@ enum option_flag {
 	OPTION_RELOADABLE = 1, /* by reload and by SET */
 	OPTION_NO_EFFECT = 2,  /* accepted, does nothing yet */
 	OPTION_CONNECT = 4,    /* in [databases]: a change makes open servers useless */
+	OPTION_HOSTS = 8,      /* with it: but not those of a cluster's hosts that stay */
 };
 
 enum option_group {

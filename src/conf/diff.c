@@ -15,12 +15,13 @@
 struct entry_difference {
 	bool any;
 	bool connect;
+	bool beyond_hosts; /* more than which hosts there are */
 };
 
 static struct entry_difference compare_entries(const struct option_table *table, const void *before,
 					       const void *after)
 {
-	struct entry_difference difference = { false, false };
+	struct entry_difference difference = { false, false, false };
 
 	for (size_t i = 0; i < table->count; i++) {
 		const struct option *row = &table->rows[i];
@@ -30,6 +31,8 @@ static struct entry_difference compare_entries(const struct option_table *table,
 		difference.any = true;
 		if (row->flags & OPTION_CONNECT)
 			difference.connect = true;
+		if ((row->flags & OPTION_CONNECT) && !(row->flags & OPTION_HOSTS))
+			difference.beyond_hosts = true;
 	}
 	return difference;
 }
@@ -50,7 +53,7 @@ static void diff_database(struct settings_diff *diff, const struct database_sett
 			  const struct database_settings *after)
 {
 	struct database_change *change = &diff->databases[diff->database_count];
-	struct entry_difference difference = { true, true };
+	struct entry_difference difference = { true, true, true };
 
 	if (before && after)
 		difference = compare_entries(&option_database, before, after);
@@ -61,6 +64,7 @@ static void diff_database(struct settings_diff *diff, const struct database_sett
 	change->before = before;
 	change->after = after;
 	change->connect = difference.connect;
+	change->only_hosts = difference.connect && !difference.beyond_hosts;
 	diff->database_count++;
 }
 

@@ -24,6 +24,7 @@
 #define ENUM(key, ctype, words) AT(ctype, key), .type = OPTION_ENUM, .choices = words
 
 #define CONNECT .flags = OPTION_RELOADABLE | OPTION_CONNECT
+#define HOSTS	.flags = OPTION_RELOADABLE | OPTION_CONNECT | OPTION_HOSTS
 #define LIVE    .flags = OPTION_RELOADABLE
 
 /* A row stays one thought, whatever its length. */
@@ -34,15 +35,15 @@ static const struct option database_rows[] = {
   .help = "Name of the database on the server. Without it, the entry's name; in the * "
 	"entry, the name "
 	"the client asked for." },
-{ TEXT(host), CONNECT,
+{ TEXT(host), HOSTS,
   .help = "Name or address of the server; a directory, or a name that starts with @, is a Unix "
 	"socket. Without it, the Unix socket in unix_socket_dir. Several with commas between: new "
 	"server connections go to each in turn (load_balance_hosts), or, with read_write_split or "
 	"target_session_attrs, the hosts are one cluster and each is asked what it is: see "
 	"ROUTING.md." },
-{ TEXT_AS(port, ports, NUMBERS), .min = 1, .max = 65535, CONNECT, .standard = "5432",
+{ TEXT_AS(port, ports, NUMBERS), .min = 1, .max = 65535, HOSTS, .standard = "5432",
   .help = "Port of the server; with several hosts, one for all or one for each." },
-{ WORD(target_session_attrs, choice_session_target), CONNECT,
+{ WORD(target_session_attrs, choice_session_target), HOSTS,
   .help = "Where all transactions of this entry go, in libpq's words. read-write and primary: to "
 	"the primary, wherever it is now. read-only and standby: to replicas. prefer-standby: to "
 	"replicas, to the primary while there is none. any: to any host that answers. With "
@@ -72,7 +73,7 @@ static const struct option database_rows[] = {
   .help = "Instead of the global key. A user's own pool_mode comes first." },
 { TIME(query_wait_timeout), LIVE,
   .help = "Instead of the global key, 0 included. A user's own value comes first." },
-{ ENUM(load_balance_hosts, enum load_balance_hosts, choice_load_balance), CONNECT,
+{ ENUM(load_balance_hosts, enum load_balance_hosts, choice_load_balance), HOSTS,
   .standard = "round-robin",
   .help = "With several hosts: round-robin takes the next one for each connection, disable stays "
 	"with one until a connection fails. Without effect where the hosts are one cluster." },
@@ -88,7 +89,7 @@ static const struct option database_rows[] = {
 { SIZE(max_db_client_connections), LIVE,
   .help = "Instead of the global key. 0 and -1 as if not given." },
 { TIME(server_lifetime), LIVE, .help = "Instead of the global key. 0 as if not given." },
-{ WORD(read_write_split, choice_switch), CONNECT, .help = "Instead of the global key." },
+{ WORD(read_write_split, choice_switch), HOSTS, .help = "Instead of the global key." },
 { WORD(read_consistency, choice_consistency), LIVE, .help = "Instead of the global key." },
 { WORD(balance, choice_balance), LIVE, .help = "Instead of the global key." },
 { WORD(when_no_replica, choice_no_replica), LIVE, .help = "Instead of the global key." },

@@ -16,9 +16,9 @@ static const struct database_change *find_change(const struct settings_diff *dif
 	return NULL;
 }
 
-/* Whether its servers lead elsewhere now. */
+/* Whether its servers lead elsewhere now. Pools of a cluster's hosts follow its list themselves. */
 static bool is_moved(const struct database *database, const struct settings_diff *diff,
-                     bool was_auto)
+                     bool was_auto, bool was_cluster)
 {
 	const struct database_change *change =
 		find_change(diff, was_auto ? "*" : database->name);
@@ -26,7 +26,8 @@ static bool is_moved(const struct database *database, const struct settings_diff
 	/* The name got an entry of its own: it may say anything. */
 	if (was_auto != database->is_auto)
 		return true;
-	return change && change->connect;
+	return change && change->connect &&
+	       !(change->only_hosts && was_cluster && database->cluster);
 }
 
 static void reload_database(struct database *database, const struct settings *settings,
@@ -34,7 +35,7 @@ static void reload_database(struct database *database, const struct settings *se
 {
 	const struct database_settings *entry =
 		settings_database(settings, slice_of(database->name));
-	bool was_auto = database->is_auto;
+	bool was_auto = database->is_auto, was_cluster = database->cluster != NULL;
 
 	if (!entry && was_auto)
 		entry = settings_fallback_database(settings);
@@ -47,7 +48,7 @@ static void reload_database(struct database *database, const struct settings *se
 	}
 	database->is_auto = was_auto && !settings_database(settings, slice_of(database->name));
 	database_set_entry(database, settings, entry);
-	if (!is_moved(database, diff, was_auto))
+	if (!is_moved(database, diff, was_auto, was_cluster))
 		return;
 	LIST_EACH(&database->pool_list, node)
 		pool_recycle(CONTAINER_OF(node, struct pool, in_database), END_SERVER_RECONNECT);
