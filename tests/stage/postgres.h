@@ -20,6 +20,7 @@
  *   STORE x        keeps x until the transaction ends, RECALL gives it back
  *   ROWS n, HUGE n n rows of 100 bytes, one row of n bytes
  *   COPY IN, COPY OUT n, COPY BAD     the last fails after the first piece
+ *   SELECT HOST    the row says "primary" or "replica"
  *   LOOKUP x       an auth_query: one row with x and the server's password, none for "nobody"
  *   BEGIN, COMMIT, ROLLBACK, DISCARD ALL, DEALLOCATE ALL, ""
  *   ALTER          what is prepared already cannot be bound any more (0A000)
@@ -55,6 +56,7 @@ struct postgres {
 	enum postgres_login login;
 	const char *password; /* of everybody */
 	bool deaf;	      /* reads nothing from those logged in */
+	bool standby;	      /* refuses STORE and SELECT WRITES, cancels SELECT CONFLICT */
 	bool holds_cancels;   /* cancels, but keeps the cancel's connection open */
 };
 

@@ -250,6 +250,18 @@ static bool is(struct slice word, const char *text)
 	return slice_equal(word, slice_of(text));
 }
 
+/* What a standby does not do; false: it does not. */
+static bool may_run(struct postgres_connection *connection, struct slice word, struct slice rest)
+{
+	if (!connection->postgres->standby)
+		return true;
+	if (is(word, "STORE") || (is(word, "SELECT") && is(rest, "WRITES")))
+		return fail(connection, "25006", "cannot execute it in a read-only transaction");
+	if (is(word, "SELECT") && is(rest, "CONFLICT"))
+		return fail(connection, "40001", "canceling statement due to conflict with recovery");
+	return true;
+}
+
 bool postgres_run(struct postgres_connection *connection, struct slice text, bool described)
 {
 	struct slice rest = trim(text, " "), word;
@@ -274,8 +286,12 @@ bool postgres_run(struct postgres_connection *connection, struct slice text, boo
 		return run_copy(connection, rest);
 	if (is(word, "DISCARD") || is(word, "DEALLOCATE"))
 		return run_discard(connection, text);
+	if (is(word, "SELECT") && is(rest, "HOST"))
+		rest = slice_of(connection->postgres->standby ? "replica" : "primary");
 	if (described && postgres_gives_rows(text))
 		postgres_describe(connection, text);
+	if (!may_run(connection, word, rest))
+		return false;
 	if (postgres_gives_rows(text))
 		return run_rows(connection, word, rest);
 	if (is(word, "ALTER"))

@@ -28,12 +28,16 @@ static const char *const tracked[] = { "client_encoding", "DateStyle", "TimeZone
 
 /* ---- settings ---- */
 
-/* ":" in databases stands for where the small PostgreSQL listens. */
-static void write_databases(FILE *file, const struct postgres *postgres, const char *text)
+/* ":" in databases stands for where the small PostgreSQL listens, or both of them. */
+static void write_databases(FILE *file, const struct stage *stage, const char *text)
 {
+	const struct postgres *postgres = &stage->postgres;
+
 	for (; *text; text++) {
 		if (*text != ':')
 			fputc(*text, file);
+		else if (stage->setup->replica)
+			fprintf(file, "host=%s,%s", postgres->dir, stage->replica.dir);
 		else if (postgres->dir[0])
 			fprintf(file, "host=%s", postgres->dir);
 		else
@@ -72,7 +76,7 @@ static void write_files(const struct stage *stage, const char *databases, const 
 	fclose(file);
 	file = fopen(stage->file, "w");
 	fprintf(file, "[databases]\n");
-	write_databases(file, &stage->postgres, databases);
+	write_databases(file, stage, databases);
 	fprintf(file,
 		"\n[users]\n%s\n[pgcarwash]\nlisten_addr =\nauth_type = trust\nauth_file = %s\n"
 		"pool_mode = transaction\nunix_socket_dir = /tmp\nquery_wait_notify = 0\n%s\n",
@@ -161,6 +165,8 @@ static void remove_world(struct stage *stage)
 	char users[128];
 
 	postgres_release(&stage->postgres);
+	if (stage->setup->replica)
+		postgres_release(&stage->replica);
 	snprintf(users, sizeof(users), "%s.users", stage->file);
 	unlink(users);
 	unlink(stage->file);
@@ -180,6 +186,10 @@ bool stage_init(struct stage *stage, const struct stage_setup *setup)
 	list_init(&stage->clients);
 	postgres_init(&stage->postgres, setup->tcp);
 	stage->postgres.login = setup->login;
+	if (setup->replica) {
+		postgres_init(&stage->replica, false);
+		stage->replica.standby = true;
+	}
 	if (setup->server_password)
 		stage->postgres.password = setup->server_password;
 	snprintf(stage->file, sizeof(stage->file), "/tmp/stage_%d.ini", (int)getpid());
@@ -295,6 +305,9 @@ static void serve_client(struct stage *stage, struct client *client)
 static bool act_all(struct stage *stage)
 {
 	bool any = postgres_step(&stage->postgres);
+
+	if (stage->setup->replica)
+		any |= postgres_step(&stage->replica);
 
 	LIST_EACH(&stage->clients, node)
 	any |= client_step(CONTAINER_OF(node, struct client, node));

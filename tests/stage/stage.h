@@ -29,6 +29,7 @@ struct stage_setup {
 	enum postgres_login login;   /* of the small PostgreSQL */
 	const char *server_password; /* NULL: "secret" */
 	bool tcp;
+	bool replica; /* a second small PostgreSQL, a standby: ":" in databases names both */
 	bool verifiers; /* auth_file holds SCRAM verifiers, the server's own */
 	/* What `do WORD` of a script means, done in the daemon's turn. */
 	void (*act)(struct stage *stage, const char *word);
@@ -44,6 +45,7 @@ struct stage {
 	struct pools *pools;
 	struct roster *roster;
 	struct postgres postgres;
+	struct postgres replica; /* with setup.replica */
 	struct list clients;
 	const char *password; /* clients prove themselves with it */
 	char file[96];	      /* the configuration; the users' is file.users */

@@ -1,0 +1,253 @@
+/* A client of a cluster: which host runs what, what is told, what waits. */
+
+#include "session/session_test.h"
+
+#include "pool/database.h"
+#include "route/position.h"
+
+#define SPLIT	"db = : read_write_split=on"
+#define HOST	"> Q(SELECT HOST)\n"
+#define REPLICA "< T D(replica) C(SELECT) Z(I)\n"
+#define PRIMARY "< T D(primary) C(SELECT) Z(I)\n"
+
+static uint64_t position;
+
+static void find(struct stage *stage, unsigned host, enum endpoint_role role, uint64_t round)
+{
+	struct database *database = pools_database(stage->pools, SLICE_LITERAL("db"));
+	struct cluster *cluster = database_cluster(database);
+	struct moment now = loop_now(stage->loop);
+	struct probe_facts facts = {
+		.answered = role != ROLE_UNKNOWN,
+		.asked = now,
+		.in_recovery = role == ROLE_REPLICA,
+		.system_id = 7,
+		.timeline = 1,
+		.started_us = 1,
+		.position = position,
+		.round = round,
+		.own_lag = { -1 },
+	};
+	struct cluster_change change = cluster_take_facts(cluster, host, &facts, now);
+
+	database_cluster_changed(database, &change);
+}
+
+/* A round of probes: the replica has all that the primary had when it was sent. */
+static void probe(struct stage *stage)
+{
+	struct database *database = pools_database(stage->pools, SLICE_LITERAL("db"));
+	uint64_t round = position_send_round(database_cluster(database), loop_now(stage->loop));
+
+	position += 10;
+	find(stage, 0, ROLE_PRIMARY, round);
+	find(stage, 1, ROLE_REPLICA, round);
+}
+
+/* The first round finds out who is who. */
+static void begin(struct stage *stage)
+{
+	position = 1000;
+	probe(stage);
+	probe(stage);
+}
+
+static void act(struct stage *stage, const char *word)
+{
+	if (strncmp(word, "probe", 5) == 0)
+		probe(stage);
+	else if (strncmp(word, "lose", 4) == 0)
+		find(stage, 0, ROLE_UNKNOWN, 0);
+	else if (strncmp(word, "deaf", 4) == 0)
+		stage->replica.deaf = true;
+	else if (strncmp(word, "kick", 4) == 0)
+		postgres_kick(&stage->replica);
+}
+
+static uint64_t routed(struct stage *stage, enum route_reason reason)
+{
+	return database_routes(pools_database(stage->pools, SLICE_LITERAL("db")))[reason];
+}
+
+static void play_on(const char *databases, const char *settings, const char *script,
+		    enum route_reason reason, unsigned count)
+{
+	STAGE(stage, .databases = databases, .settings = settings, .replica = true, .act = act);
+
+	begin(&stage);
+	client_new(&stage, "a", script);
+	play(&stage);
+	CHECK_UINT_EQ(routed(&stage, reason), count);
+	CHECK_TEXT_EQ(stage.replica.complaint, "");
+	stage_release(&stage);
+}
+
+#define PLAY(script, reason, count) play_on(SPLIT, NULL, script, reason, count)
+
+TEST(reads_go_to_a_replica)
+{
+	PLAY(ALICE HOST REPLICA HOST REPLICA, ROUTE_READ, 2);
+}
+
+TEST(a_prepared_statement_goes_where_its_text_belongs)
+{
+	PLAY(ALICE "> P(a|SELECT HOST) B(|a) E(|0) S\n< 1 2 D(replica) C(SELECT) Z(I)\n"
+		   "> B(|a) E(|0) S\n< 2 D(replica) C(SELECT) Z(I)\n"
+		   "> P(b|STORE 1) B(|b) E(|0) S\n< 1 2 C(STORE) Z(I)\n",
+	     ROUTE_READ, 2);
+}
+
+TEST(a_batch_that_is_not_all_here_is_the_primarys)
+{
+	PLAY(ALICE "> P(|SELECT HOST) B(||) E(|0) H\n< 1 2 D(primary) C(SELECT)\n> S\n< Z(I)\n",
+	     ROUTE_WRITE, 1);
+}
+
+TEST(a_client_reads_what_it_wrote)
+{
+	PLAY(ALICE "> Q(STORE 1)\n< C(STORE) Z(I)\n" HOST PRIMARY "do probe\n" HOST REPLICA,
+	     ROUTE_NOT_FRESH, 1);
+}
+
+TEST(others_need_not_wait_for_it)
+{
+	STAGE(stage, .databases = SPLIT, .replica = true, .act = act);
+
+	begin(&stage);
+	client_new(&stage, "a", ALICE "> Q(STORE 1)\n< C(STORE) Z(I)\nmark written\n" HOST PRIMARY);
+	client_new(&stage, "b", BOB "await written\n" HOST REPLICA);
+	play(&stage);
+	stage_release(&stage);
+}
+
+TEST(unless_the_database_is_the_scope)
+{
+	STAGE(stage, .databases = SPLIT " read_consistency=database", .replica = true,
+	      .act = act);
+
+	begin(&stage);
+	client_new(&stage, "a", ALICE "> Q(STORE 1)\n< C(STORE) Z(I)\nmark written\n");
+	client_new(&stage, "b", BOB "await written\n" HOST PRIMARY);
+	play(&stage);
+	stage_release(&stage);
+}
+
+TEST(what_a_replica_refuses_runs_on_the_primary)
+{
+	PLAY(ALICE "> Q(SELECT WRITES)\n< T D(WRITES) C(SELECT) Z(I)\n", ROUTE_REFUSED, 1);
+}
+
+TEST(it_is_remembered)
+{
+	PLAY(ALICE "> Q(SELECT WRITES)\n< T D(WRITES) C(SELECT) Z(I)\ndo probe\n"
+		   "> Q(SELECT WRITES)\n< T D(WRITES) C(SELECT) Z(I)\n",
+	     ROUTE_WRITE, 1);
+}
+
+TEST(a_prepared_one_is_moved_and_remembered)
+{
+	PLAY(ALICE "> P(a|SELECT WRITES) B(|a) D(P|) E(|0) S\n< 1 2 T D(WRITES) C(SELECT) Z(I)\n"
+		   "do probe\n> B(|a) E(|0) S\n< 2 D(WRITES) C(SELECT) Z(I)\n",
+	     ROUTE_WRITE, 1);
+}
+
+TEST(what_a_replica_cancels_runs_on_the_primary)
+{
+	PLAY(ALICE "> Q(SELECT CONFLICT)\n< T D(CONFLICT) C(SELECT) Z(I)\n", ROUTE_REFUSED, 1);
+}
+
+TEST(a_replica_that_dies_is_not_noticed)
+{
+	STAGE(stage, .databases = SPLIT, .replica = true, .act = act);
+
+	begin(&stage);
+	client_new(&stage, "a", ALICE HOST REPLICA "do deaf\nwait 5\nmark deaf\n"
+		   "> P(|SELECT HOST) B(||) E(|0) S\n< 1 2 D(primary) C(SELECT) Z(I)\n");
+	client_new(&stage, "b", BOB "await deaf\nwait 50\ndo kick\n");
+	play(&stage);
+	CHECK_UINT_EQ(routed(&stage, ROUTE_NO_REPLICA), 1);
+	stage_release(&stage);
+}
+
+TEST(a_block_begins_with_its_first_statement)
+{
+	PLAY(ALICE "> Q(BEGIN)\n< C(BEGIN) Z(T)\n> Q(COMMIT)\n< C(COMMIT) Z(I)\n"
+		   "> Q(BEGIN)\n< C(BEGIN) Z(T)\n"
+		   "> Q(SELECT HOST)\n< T D(primary) C(SELECT) Z(T)\n"
+		   "> Q(ROLLBACK)\n< C(ROLLBACK) Z(I)\n",
+	     ROUTE_WRITE, 1);
+}
+
+TEST(a_block_that_reads_only_is_a_replicas)
+{
+	PLAY(ALICE "> Q(BEGIN READ ONLY)\n< C(BEGIN) Z(T)\n"
+		   "> P(|SELECT HOST) B(||) E(|0) S\n< 1 2 D(replica) C(SELECT) Z(T)\n"
+		   "> Q(SELECT HOST)\n< T D(replica) C(SELECT) Z(T)\n"
+		   "> Q(COMMIT)\n< C(COMMIT) Z(I)\n",
+	     ROUTE_READ_ONLY_BLOCK, 1);
+}
+
+TEST(a_pipeline_on_a_replica_is_taken_turn_by_turn)
+{
+	PLAY(ALICE "> Q(SELECT HOST) Q(SELECT HOST) Q(STORE 1) Q(SELECT HOST)\n"
+		   "< T D(replica) C(SELECT) Z(I) T D(replica) C(SELECT) Z(I) C(STORE) Z(I) "
+		   "T D(primary) C(SELECT) Z(I)\n",
+	     ROUTE_READ, 2);
+}
+
+TEST(an_application_says_where)
+{
+	PLAY(ALICE "> Q(SET pgcarwash.route = 'primary')\n< C(SET) Z(I)\n" HOST PRIMARY
+		   "> Q(SHOW pgcarwash.route)\n< T D(primary) C(SHOW) Z(I)\n"
+		   "> Q(RESET pgcarwash.route)\n< C(RESET) Z(I)\n" HOST REPLICA
+		   "> Q(SELECT HOST /* pgcarwash: primary */)\n"
+		   "< T D(HOST /* pgcarwash: primary */) C(SELECT) Z(I)\n",
+	     ROUTE_WISH_PRIMARY, 2);
+}
+
+TEST(settings_of_ours_in_a_batch)
+{
+	PLAY(ALICE "> P(|SHOW pgcarwash.route) B(||) D(P|) E(|0) S\n"
+		   "< 1 2 T D(auto) C(SHOW) Z(I)\n"
+		   "> P(|SET pgcarwash.route = 'nowhere') B(||) E(|0) S\n"
+		   "< 1 2 E(ERROR 22023) Z(I)\n",
+	     ROUTE_WRITE, 0);
+}
+
+TEST(without_a_primary_writes_are_held)
+{
+	PLAY(ALICE HOST REPLICA "do lose\nwait 1\n> Q(STORE 1)\n< N(NOTICE 00000)\nwait 100\n"
+				"do probe\n< C(STORE) Z(I)\n",
+	     ROUTE_HELD_NO_PRIMARY, 1);
+}
+
+TEST(nobody_is_held_for_ever)
+{
+	play_on(SPLIT " failover_hold=2", NULL,
+		ALICE "do lose\nwait 1\n> P(|STORE 1) B(||) E(|0) S\n"
+		      "< N(NOTICE 00000) E(ERROR 57P03) Z(I)\n"
+		      "do probe\nwait 1\n> Q(STORE 1)\n< C(STORE) Z(I)\n",
+		ROUTE_HELD_NO_PRIMARY, 1);
+}
+
+TEST(a_session_of_its_own_stays_with_the_primary)
+{
+	play_on(SPLIT, "pool_mode = session", ALICE HOST PRIMARY HOST PRIMARY, ROUTE_SESSION, 1);
+}
+
+TEST(an_entry_for_standbys_does_not_split)
+{
+	play_on("db = : target_session_attrs=standby", NULL, ALICE HOST REPLICA, ROUTE_SPLIT_OFF,
+		1);
+}
+
+TEST(without_a_primary_reads_go_on)
+{
+	STAGE(stage, .databases = SPLIT, .replica = true, .act = act);
+
+	begin(&stage);
+	find(&stage, 0, ROLE_UNKNOWN, 0);
+	client_new(&stage, "a", ALICE HOST REPLICA);
+	play(&stage);
+	stage_release(&stage);
+}
