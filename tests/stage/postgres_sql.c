@@ -258,7 +258,7 @@ static bool may_run(struct postgres_connection *connection, struct slice word, s
 	if (is(word, "STORE") || (is(word, "SELECT") && is(rest, "WRITES")))
 		return fail(connection, "25006", "cannot execute it in a read-only transaction");
 	if (is(word, "SELECT") && is(rest, "CONFLICT"))
-		return fail(connection, "40001", "canceling statement due to conflict with recovery");
+		return fail(connection, "40001", "cancelled by a conflict with recovery");
 	return true;
 }
 
