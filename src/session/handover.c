@@ -15,9 +15,11 @@
 
 /* ---- here ---- */
 
+/* With a cluster it matters how far a client has written: that is not told. */
 bool handover_is_possible(const struct session *session)
 {
 	return session->state == SESSION_IDLE && session->server == NULL &&
+	       session->direction == NULL &&
 	       !stream_is_secured(session->stream) && !session->in_transaction &&
 	       session->request_left == 0 && !session->request_drop &&
 	       moment_is_never(session->hung_up) && stream_input(session->stream).len == 0 &&
@@ -132,7 +134,9 @@ static enum ending settle(struct session *session, const struct handover_client 
 	pool_attach(session->pool);
 	if (client->keys != NULL)
 		pool_learn_keys(session->pool, client->user, client->keys);
-	return keep_talk(session, client) == OK ? END_NONE : END_NO_MEMORY;
+	if (keep_talk(session, client) != OK || direct_open(session) != OK)
+		return END_NO_MEMORY;
+	return END_NONE;
 }
 
 enum result handover_adopt(struct roster *roster, int fd, const struct handover_client *client)
