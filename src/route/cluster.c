@@ -161,10 +161,16 @@ static bool is_of_another_system(const struct cluster *cluster, const struct end
 	return cluster->system_id && endpoint->system_id != cluster->system_id;
 }
 
-/* A suspicion that came to nothing is not worth a line. */
-static void note_line(struct endpoint *endpoint, unsigned i, struct cluster_change *change)
+/*
+ * What lasts for a moment only is not worth a line: a suspicion that comes to nothing, the time
+ * before all hosts were heard, before a replica has reached its first round.
+ */
+static void note_line(struct cluster *cluster, unsigned i, struct cluster_change *change)
 {
-	if (endpoint->state == ENDPOINT_SUSPECT ||
+	struct endpoint *endpoint = &cluster->endpoints[i];
+
+	if (!cluster->settled || endpoint->state == ENDPOINT_SUSPECT ||
+	    (endpoint->state == ENDPOINT_LAGGING && !health_is_placed(cluster, i)) ||
 	    (endpoint->role == endpoint->said_role && endpoint->state == endpoint->said_state))
 		return;
 	endpoint->said_role = endpoint->role;
@@ -179,9 +185,9 @@ static void compare_host(struct cluster *cluster, const struct before *before, u
 	struct endpoint *endpoint = &cluster->endpoints[i];
 	bool             demoted;
 
+	note_line(cluster, i, change);
 	if (endpoint->role == before->role[i] && endpoint->state == before->state[i])
 		return;
-	note_line(endpoint, i, change);
 	change->wake = true;
 	demoted = before->role[i] == ROLE_PRIMARY && endpoint->role == ROLE_REPLICA;
 	if (endpoint->state != ENDPOINT_UP || demoted)

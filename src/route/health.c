@@ -71,6 +71,15 @@ uint64_t health_lag_bytes(const struct cluster *cluster, unsigned host)
 	return newest && newest->position > has ? newest->position - has : 0;
 }
 
+bool health_is_placed(const struct cluster *cluster, unsigned host)
+{
+	const struct endpoint *endpoint = &cluster->endpoints[host];
+
+	if (endpoint->role == ROLE_PRIMARY || endpoint->reached > 0)
+		return true;
+	return cluster->primary < 0 && !cluster->split && cluster->floor == 0;
+}
+
 bool health_is_late(const struct cluster *cluster, unsigned host, struct moment now)
 {
 	const struct cluster_options *options = &cluster->options;
@@ -91,7 +100,8 @@ enum endpoint_state health_judge(const struct cluster *cluster, unsigned host, s
 		                                                          : ENDPOINT_FENCED;
 	if (cluster->timeline && cluster->settled && !cluster_follows(cluster, endpoint))
 		return ENDPOINT_FENCED;
-	if (health_is_late(cluster, host, now) || !moment_reached(endpoint->lagging_until, now))
+	if (!health_is_placed(cluster, host) || health_is_late(cluster, host, now) ||
+	    !moment_reached(endpoint->lagging_until, now))
 		return ENDPOINT_LAGGING;
 	return ENDPOINT_UP;
 }

@@ -69,20 +69,9 @@ static const char *const obstacle_texts[] = {
 	[OBSTACLE_FENCED] = "is of an old timeline, another system, or a second primary",
 	[OBSTACLE_DRAINED] = "is drained",
 	[OBSTACLE_REFUSED] = "has refused it already",
-	[OBSTACLE_TIMELINE] = "has not replayed anything of the newest timeline yet",
+	[OBSTACLE_TIMELINE] = "is not known to have replayed anything of the newest timeline",
 	[OBSTACLE_NOT_FRESH] = "has not replayed what it must see yet",
 };
-
-/*
- * A replica that has reached no round is of unknown age. While a primary answers, it will reach
- * one soon; without any it is as good as the data get, unless a timeline ended meanwhile.
- */
-static bool is_placed(const struct cluster *cluster, const struct endpoint *endpoint)
-{
-	if (endpoint->reached > 0)
-		return true;
-	return cluster->primary < 0 && !cluster->split && cluster->floor == 0;
-}
 
 static enum obstacle obstacle_to_read(const struct cluster *cluster,
                                       const struct route_request *request, unsigned host)
@@ -94,6 +83,8 @@ static enum obstacle obstacle_to_read(const struct cluster *cluster,
 	};
 	const struct endpoint *endpoint = &cluster->endpoints[host];
 
+	if (endpoint->state == ENDPOINT_LAGGING && !health_is_placed(cluster, host))
+		return OBSTACLE_TIMELINE;
 	if (by_state[endpoint->state] != OBSTACLE_NONE)
 		return by_state[endpoint->state];
 	if (endpoint->role == ROLE_PRIMARY)
@@ -102,7 +93,7 @@ static enum obstacle obstacle_to_read(const struct cluster *cluster,
 		return OBSTACLE_DRAINED;
 	if (request->without & BIT(host))
 		return OBSTACLE_REFUSED;
-	if (!cluster_follows(cluster, endpoint) || !is_placed(cluster, endpoint))
+	if (!cluster_follows(cluster, endpoint) || !health_is_placed(cluster, host))
 		return OBSTACLE_TIMELINE;
 	return endpoint->reached >= request->need ? OBSTACLE_NONE : OBSTACLE_NOT_FRESH;
 }

@@ -110,6 +110,11 @@ enum endpoint_state health_judge(const struct cluster *cluster, unsigned host, s
 /* How far host is behind; negative: not known. */
 struct span health_lag(const struct cluster *cluster, unsigned host, struct moment now);
 uint64_t    health_lag_bytes(const struct cluster *cluster, unsigned host);
+/*
+ * It is known how far it is. Always true of a primary, and while nobody could tell: without a
+ * primary a replica is as good as the data get, unless a timeline ended meanwhile.
+ */
+bool health_is_placed(const struct cluster *cluster, unsigned host);
 /* Too far behind for the options. */
 bool health_is_late(const struct cluster *cluster, unsigned host, struct moment now);
 

@@ -129,13 +129,14 @@ TEST(a_promotion_fences_the_old_primary_and_voids_all_rounds)
 	replica_says(cluster, 2, 1, 900);
 	CHECK_INT_EQ(read_needing(cluster, 0).host, 1);
 	/* it follows: but has not reached a round of the new timeline */
-	replica_says(cluster, 2, 2, 110);
-	CHECK_INT_EQ(state_of(cluster, 2), ENDPOINT_UP);
+	CHECK_UINT_EQ(replica_says(cluster, 2, 2, 110).log, 0);
+	CHECK_INT_EQ(state_of(cluster, 2), ENDPOINT_LAGGING);
 	CHECK(!read_needing(cluster, 0).on_replica);
 	CHECK_INT_EQ(read_needing(cluster, 0).reason, ROUTE_NOT_FRESH);
 	primary_says(cluster, 1, 2, 111, position_send_round(cluster, test_now));
 	CHECK(!read_needing(cluster, need).on_replica);
-	replica_says(cluster, 2, 2, 111);
+	CHECK_UINT_EQ(replica_says(cluster, 2, 2, 111).log, 4);
+	CHECK_INT_EQ(state_of(cluster, 2), ENDPOINT_UP);
 	CHECK(read_needing(cluster, need).on_replica);
 	CHECK_INT_EQ(read_needing(cluster, need).host, 2);
 	/* the old primary comes back as it was: never again */
@@ -300,7 +301,7 @@ TEST(an_undone_promotion_is_forgotten_only_when_all_hosts_say_so)
 		cluster_take_facts(cluster, 1, &facts, test_now);
 	}
 	CHECK_INT_EQ(cluster_primary(cluster), 0);
-	CHECK_INT_EQ(state_of(cluster, 1), ENDPOINT_UP);
+	CHECK_INT_EQ(state_of(cluster, 1), ENDPOINT_LAGGING);
 	cluster_free(cluster);
 }
 
