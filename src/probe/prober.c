@@ -54,6 +54,16 @@ static void keep_error(struct probed *probed, const char *error)
 	snprintf(probed->error, sizeof(probed->error), "%s", error ? error : "");
 }
 
+/* A new primary's first round goes out at once: nothing is read from replicas before. */
+static void begin_rounds(struct prober *prober)
+{
+	struct probed *primary = prober->hosts[cluster_primary(prober->cluster)];
+
+	prober->book_due = loop_now(prober->loop);
+	if (!link_is_busy(primary->link))
+		prober_ask(prober, primary);
+}
+
 static void take(struct prober *prober, struct probed *probed, const struct probe_facts *facts)
 {
 	struct cluster_change change = cluster_take_facts(prober->cluster, probed->index, facts,
@@ -62,7 +72,7 @@ static void take(struct prober *prober, struct probed *probed, const struct prob
 	log_change(prober, &change);
 	schedule_answered(prober, probed, facts->answered);
 	if (change.primary_moved)
-		prober->book_due = loop_now(prober->loop);
+		begin_rounds(prober);
 	loop_at_end(prober->loop, &prober->task);
 	prober->options.on_change(prober->options.ctx, &change);
 }
