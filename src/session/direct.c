@@ -98,7 +98,8 @@ static void note_write(struct session *session)
 	struct cluster       *cluster = database_cluster(session->database);
 	enum read_consistency consistency;
 
-	if (cluster == NULL)
+	/* Where nothing is split nothing is judged: a read would look like a write. */
+	if (cluster == NULL || !cluster_options(cluster)->splits)
 		return;
 	consistency = cluster_options(cluster)->consistency;
 	session->direction->written = position_need(cluster);
