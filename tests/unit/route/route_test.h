@@ -13,7 +13,7 @@
 #define ALL    UINT64_MAX
 
 static struct cluster_host test_hosts[CLUSTER_MAX_HOSTS];
-static char test_names[CLUSTER_MAX_HOSTS][8];
+static char test_names[CLUSTER_MAX_HOSTS][16];
 static struct moment test_now = { 1000000 };
 
 static inline struct cluster_options options_of(unsigned count)
