@@ -1,0 +1,247 @@
+"""The primary moves: who can wait is held, nothing acknowledged is lost, nothing runs twice."""
+
+import collections
+import multiprocessing
+import signal
+import time
+
+import pytest
+
+from cluster import WHERE, shown, wait_ready, wait_state
+from wireclient import Gone, ServerError, wait_until
+
+pytestmark = pytest.mark.fixed
+
+
+def write(pooler, number, stop, results):
+    """Inserts (worker, seq) one by one; notes each attempt: began, ended, how."""
+    attempts, seq, wire = [], 0, None
+    while not stop.is_set():
+        seq += 1
+        began = time.monotonic()
+        try:
+            if wire is None:
+                wire = pooler.wire(timeout=60)
+            wire.sql(f"insert into log values ({number}, {seq})")
+            how = "done"
+        except ServerError as error:
+            how = error.sqlstate
+        except (Gone, OSError) as error:
+            how = "gone"
+        if how != "done" and wire:
+            wire.socket.close()
+            wire = None
+        attempts.append((seq, began, time.monotonic(), how))
+        time.sleep(0.002)
+    results.put((number, attempts))
+
+
+class Writers:
+    """Processes that insert until stopped."""
+
+    def __init__(self, pooler, count=6):
+        self.stop_event, self.results = multiprocessing.Event(), multiprocessing.Queue()
+        self.workers = [multiprocessing.Process(
+            target=write, args=(pooler, number, self.stop_event, self.results))
+            for number in range(count)]
+        for worker in self.workers:
+            worker.start()
+
+    def stop(self):
+        self.stop_event.set()
+        found = dict(self.results.get(timeout=90) for _ in self.workers)
+        for worker in self.workers:
+            worker.join(10)
+        return found
+
+    def kill(self):
+        for worker in self.workers:
+            worker.kill()
+            worker.join()
+
+
+@pytest.fixture
+def writers():
+    made = []
+
+    def make(*arguments, **more):
+        made.append(Writers(*arguments, **more))
+        return made[-1]
+    yield make
+    for one in made:
+        one.kill()
+
+
+def check(found, primary, failure, writable):
+    """What the clients saw against what is there. failure, writable: moments by our clock."""
+    there = collections.Counter((int(a), int(b)) for a, b in
+                                primary.sql("select worker, seq from log"))
+    assert max(there.values()) == 1
+    failed_late, first = [], None
+    for number, attempts in found.items():
+        for seq, began, ended, how in attempts:
+            if how == "done":
+                assert (number, seq) in there, "an acknowledged write is lost"
+                if ended > writable:
+                    first = min(first or ended, ended)
+            elif began > failure:
+                failed_late.append((number, seq, began - failure, how))
+    assert first, "nothing was written after the failover"
+    print(f"first write {first - writable:.3f} s after the new primary took writes")
+    assert not failed_late, failed_late
+    assert first - writable < 5
+    return first - writable
+
+
+def synchronous(cluster):
+    """Acknowledged means: node1 has it."""
+    cluster.primary.reload(synchronous_standby_names="'node1'", synchronous_commit="'on'")
+    wait_until(lambda: cluster.primary.sql(
+        "select 1 from pg_stat_replication where sync_state = 'sync'"), 10, "synchronous commit")
+
+
+@pytest.mark.parametrize("how", ["crash", "fast"])
+def test_the_primary_dies(splitter, own_cluster, writers, how):
+    cluster = own_cluster()
+    synchronous(cluster)
+    p = splitter(cluster, {"failover_hold": "30"})
+    load = writers(p)
+    time.sleep(1.5)
+    old = cluster.primary
+    if how == "crash":
+        old.crash()
+    else:
+        old.stop(signal.SIGINT)
+    failure = time.monotonic()
+    time.sleep(1)
+    cluster.promote(cluster.nodes[1])
+    writable = time.monotonic()
+    time.sleep(2.5)
+    check(load.stop(), cluster.primary, failure, writable)
+    wait_state(p, cluster.nodes[1], "primary", column="role")
+
+
+def test_the_primary_hangs(splitter, own_cluster, writers):
+    """Packets go into a black hole; when it wakes again it is not written to."""
+    cluster = own_cluster()
+    synchronous(cluster)
+    p = splitter(cluster, {"failover_hold": "30"}, probe_timeout="1")
+    load = writers(p)
+    time.sleep(1.5)
+    old = cluster.primary
+    old.freeze()
+    time.sleep(3)
+    noticed = time.monotonic()
+    cluster.promote(cluster.nodes[1])
+    writable = time.monotonic()
+    time.sleep(1.5)
+    old.thaw()
+    time.sleep(2)
+    found = load.stop()
+    check(found, cluster.primary, noticed, writable)
+    late = old.sql("select count(*) from log l where not exists (select 1)")
+    assert late == [("0",)]
+    wait_state(p, old, "fenced")
+    mine = {tuple(row) for row in cluster.primary.sql("select worker, seq from log")}
+    theirs = {tuple(row) for row in old.sql("select worker, seq from log")}
+    done = {(str(number), str(seq)) for number, attempts in found.items()
+            for seq, _, ended, how in attempts if how == "done" and ended > writable}
+    assert done <= mine and not done & (theirs - mine)
+
+
+def test_two_primaries(splitter, own_cluster):
+    """A replica is promoted while the primary lives: the newer timeline has it from then on."""
+    cluster = own_cluster()
+    p = splitter(cluster)
+    with p.wire() as wire:
+        wire.sql("insert into log values (1, 1)")
+        old, new = cluster.primary, cluster.nodes[1]
+        new.promote()
+        wait_state(p, old, "fenced")
+        assert wire.value("insert into log values (1, 2) returning current_setting('cluster_name')") \
+            == new.name
+        for _ in range(10):
+            assert wire.value(WHERE) != old.name
+    assert "two primaries" in p.log() or "timeline" in p.log()
+
+
+def test_split_brain_of_one_timeline(splitter, own_cluster):
+    """Both replicas are promoted at once: nobody can tell which is right, so nobody writes."""
+    cluster = own_cluster()
+    p = splitter(cluster, {"failover_hold": "2"})
+    cluster.primary.crash()
+    one, two = cluster.nodes[1:]
+    one.promote()
+    two.promote()
+    wait_until(lambda: "two primaries" in p.log(), 10, "the shout")
+    with p.wire() as wire:
+        with pytest.raises((ServerError, Gone)):
+            wire.sql("insert into log values (2, 1)")
+    one.stop()
+    with p.wire() as wire:
+        wait_until(lambda: shown(p)[str(two.port)]["role"] == "primary", 10, "one is left")
+        assert wire.value("insert into log values (2, 2) returning current_setting('cluster_name')") \
+            == two.name
+
+
+def test_a_replica_dies_and_comes_back(splitter, own_cluster):
+    cluster = own_cluster()
+    p = splitter(cluster)
+    one, two = cluster.replicas
+    with p.wire() as wire:
+        one.crash()
+        seen = {wire.value(WHERE) for _ in range(40)}
+        assert seen <= {two.name, "node0"}
+        wait_state(p, one, "down")
+        two.crash()
+        assert {wire.value(WHERE) for _ in range(10)} == {"node0"}
+        one.start()
+        two.start()
+        wait_ready(p, cluster)
+        assert {wire.value(WHERE) for _ in range(20)} == {one.name, two.name}
+
+
+def test_only_the_read_in_flight_fails(splitter, own_cluster):
+    cluster = own_cluster(replicas=1)
+    p = splitter(cluster)
+    with p.wire() as slow, p.wire() as other:
+        slow.send(b"Q" + (len("select pg_sleep(20), 1") + 5).to_bytes(4, "big")
+                  + b"select pg_sleep(20), 1\0")
+        time.sleep(0.3)
+        cluster.replicas[0].crash()
+        assert other.value("select 1") == "1"
+        with pytest.raises((ServerError, Gone)):
+            answers = slow.ready()
+            raise ServerError([a for a in answers if a.kind == "E"][0])
+
+
+def test_planned_failover(splitter, own_cluster, writers):
+    """FAILOVER app TO host: not one client sees an error."""
+    cluster = own_cluster()
+    p = splitter(cluster, {"failover_hold": "30"})
+    load = writers(p)
+    time.sleep(1)
+    new = cluster.nodes[1]
+    p.console(f"FAILOVER app TO 127.0.0.1:{new.port}", timeout=60)
+    writable = time.monotonic()
+    cluster.primary = new
+    time.sleep(1.5)
+    found = load.stop()
+    assert {how for attempts in found.values() for *_, how in attempts} == {"done"}
+    check(found, new, writable, writable)
+
+
+def test_nobody_waits_longer_than_failover_hold(splitter, own_cluster):
+    cluster = own_cluster(replicas=1)
+    p = splitter(cluster, {"failover_hold": "2"})
+    with p.wire(timeout=20) as wire:
+        wire.sql("insert into log values (3, 1)")
+        cluster.primary.crash()
+        wait_state(p, cluster.primary, "down")
+        began = time.monotonic()
+        with pytest.raises((ServerError, Gone)) as failed:
+            wire.sql("insert into log values (3, 2)")
+        assert 1.5 < time.monotonic() - began < 8
+        assert any(m.kind == "N" for m in wire.received)
+    with p.wire() as wire:
+        assert wire.value(WHERE) == "node1"
