@@ -15,6 +15,7 @@ packages_for() {
     drivers) echo python3 postgresql postgresql-contrib default-jdk-headless \
         libpostgresql-jdbc-java golang-go ruby ruby-pg php-cli php-pgsql perl libdbd-pg-perl ;;
     demo) echo postgresql postgresql-contrib ;;
+    regress) echo gcc python3 python3-venv dpkg-dev postgresql postgresql-server-dev-15 ;;
     bench) echo python3 postgresql postgresql-contrib pgbouncer haproxy ;;
     *) return 1 ;;
     esac

@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
-# A car wash takes bookings through pgcarwash: starts a throw-away PostgreSQL and pgcarwash in
-# front of it, lets hundreds of clients book for a while, shows what the console says meanwhile
-# and what came out. Everything lives in one temporary folder that is gone at the end, also after
-# Ctrl-C. PostgreSQL and pgcarwash run as an unprivileged user when this is started by root.
-#   DEMO_SECONDS  how long (20)
+# A car wash takes bookings through pgcarwash: starts a throw-away PostgreSQL with two streaming
+# replicas and pgcarwash in front of them, lets hundreds of clients book for a while; meanwhile one
+# replica falls behind and comes back, and the primary moves to the other. Shows what the console
+# says and, at the end, what the clients noticed. Everything lives in one temporary folder that is
+# gone at the end, also after Ctrl-C. The servers run as an unprivileged user when this is started
+# by root.
+#   DEMO_SECONDS  how long, at least 24 (30)
 #   DEMO_CLIENTS  how many clients (400)
 set -eu
 cd "$(dirname "$0")/../.."
 here=$PWD/tests/demo
-seconds=${DEMO_SECONDS:-20}
+seconds=${DEMO_SECONDS:-30}
 clients=${DEMO_CLIENTS:-400}
 program=${PGCARWASH:-build/release/pgcarwash}
 name=$(basename "$program")
@@ -35,7 +37,7 @@ if [ "$(id -u)" -eq 0 ]; then
 fi
 
 folder=$(mktemp -d "${TMPDIR:-/tmp}/pgcarwash-demo.XXXXXX")
-postgres=
+nodes=("" "" "")
 pooler=
 load=
 
@@ -55,7 +57,7 @@ clean_up() {
     trap - EXIT
     end_process TERM "$load"
     end_process "$([ "$name" = pgbouncer ] && echo TERM || echo QUIT)" "$pooler"
-    end_process QUIT "$postgres"
+    for node in "${nodes[@]}"; do end_process QUIT "$node"; done
     wait 2>/dev/null || true
     rm -rf "$folder"
 }
@@ -99,39 +101,67 @@ export HOME=$folder/home
 export PGCONNECT_TIMEOUT=5
 unset PGHOST PGPORT PGUSER PGDATABASE PGPASSWORD PGOPTIONS PGSSLMODE PGSERVICE
 
-server_port=$(free_port)
-pooler_port=$(free_port)
-while [ "$pooler_port" = "$server_port" ]; do pooler_port=$(free_port); done
+ports=()
+while [ ${#ports[@]} -lt 4 ]; do
+    port=$(free_port)
+    case " ${ports[*]-} " in *" $port "*) ;; *) ports+=("$port") ;; esac
+done
+pooler_port=${ports[3]}
 
-echo "starting PostgreSQL ($("$bin/postgres" -V | awk '{ print $3 }')) on port $server_port"
-"${as_user[@]}" "$bin/initdb" -D data -U postgres -A trust -E UTF8 --locale=C --no-sync \
+# $1 number of a node; then a command of psql for it as superuser
+on_node() {
+    local port=${ports[$1]}
+    shift
+    "$bin/psql" -h "$folder" -p "$port" -U postgres -XAtq "$@" carwash
+}
+start_node() {
+    "${as_user[@]}" "$bin/postgres" -D "node$1" -p "${ports[$1]}" >"node$1.log" 2>&1 &
+    nodes[$1]=$!
+    wait_for "node $1" "node$1.log" "$bin/psql" -h "$folder" -p "${ports[$1]}" -U postgres -Xqc \
+        "select 1" postgres
+}
+# $1 follows $2
+follow() {
+    echo "primary_conninfo = 'host=127.0.0.1 port=${ports[$2]} user=postgres'" \
+        >>"node$1/postgresql.auto.conf"
+}
+
+echo "starting PostgreSQL ($("$bin/postgres" -V | awk '{ print $3 }')): a primary on port ${ports[0]}," \
+    "replicas on ${ports[1]} and ${ports[2]}"
+"${as_user[@]}" "$bin/initdb" -D node0 -U postgres -A trust -E UTF8 --locale=C --no-sync \
     --no-instructions >initdb.log
-cat >>data/postgresql.conf <<SETTINGS
-port = $server_port
+cat >>node0/postgresql.conf <<SETTINGS
 listen_addresses = '127.0.0.1'
 unix_socket_directories = '$folder'
 max_connections = 100
 shared_buffers = 128MB
 fsync = off
-synchronous_commit = off
+wal_level = replica
+hot_standby = on
+wal_keep_size = 256MB
+wal_retrieve_retry_interval = 200ms
 SETTINGS
-"${as_user[@]}" "$bin/postgres" -D data >postgres.log 2>&1 &
-postgres=$!
-direct=(-h "$folder" -p "$server_port" -U postgres)
-wait_for PostgreSQL postgres.log "$bin/psql" "${direct[@]}" -Xqc "select 1" postgres
-"$bin/psql" "${direct[@]}" -Xqc "create role washer login password 'soap'" \
+start_node 0
+"$bin/psql" -h "$folder" -p "${ports[0]}" -U postgres -Xqc "create role washer login password 'soap'" \
     -c "create database carwash owner washer" postgres
-"$bin/psql" -h "$folder" -p "$server_port" -U washer -Xq -v ON_ERROR_STOP=1 -f schema.sql carwash
-"$bin/psql" "${direct[@]}" -Xq -F ' ' -Atc "select format('the car wash has %s services, %s customers,
+"$bin/psql" -h "$folder" -p "${ports[0]}" -U washer -Xq -v ON_ERROR_STOP=1 -f schema.sql carwash
+on_node 0 -F ' ' -c "select format('the car wash has %s services, %s customers,
  %s bookings', (select count(*) from services), (select count(*) from customers),
- (select count(*) from bookings))" carwash | tr -d '\n'
+ (select count(*) from bookings))" | tr -d '\n'
 echo
+for node in 1 2; do
+    "${as_user[@]}" "$bin/pg_basebackup" -D "node$node" -h 127.0.0.1 -p "${ports[0]}" -U postgres \
+        -X stream -c fast --no-sync
+    follow "$node" 0
+    "${as_user[@]}" touch "node$node/standby.signal"
+    start_node "$node"
+done
 
 # ---- pgcarwash, sized as in the guide: 1000 clients on 25 servers ----
 
 cat >pooler.ini <<SETTINGS
 [databases]
-carwash = host=127.0.0.1 port=$server_port dbname=carwash
+carwash = host=127.0.0.1,127.0.0.1,127.0.0.1 port=${ports[0]},${ports[1]},${ports[2]} dbname=carwash read_write_split=on max_replica_lag=2 replica_retry_after=3
 
 [$name]
 listen_addr = 127.0.0.1
@@ -154,12 +184,14 @@ server_connect_timeout = 15
 query_wait_timeout = 120
 client_idle_timeout = 0
 client_login_timeout = 60
+probe_interval = 0.5
+probe_user = postgres
 log_connections = 0
 log_disconnections = 0
 SETTINGS
 printf '"washer" "soap"\n"operator" "sponge"\n' >users.txt
 chown "$user" pooler.ini users.txt
-echo "starting $name on port $pooler_port: 1000 clients allowed, 25 server connections"
+echo "starting $name on port $pooler_port: 1000 clients allowed, 25 connections to each server"
 "${as_user[@]}" "$folder/$name" pooler.ini >pooler.log 2>&1 &
 pooler=$!
 console() {
@@ -187,33 +219,57 @@ echo
 echo "$clients clients book for $seconds seconds (tests/demo/*.sql: 6 availability, 3 look-up, 1 create)"
 ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
 PGPASSWORD=soap "$bin/pgbench" -h 127.0.0.1 -p "$pooler_port" -U washer -n -M extended \
-    -c "$clients" -j 2 -T "$seconds" -P 5 \
+    -c "$clients" -j 2 -T "$seconds" -P 5 -l --log-prefix=load.log \
     -f availability.sql@6 -f lookup.sql@3 -f create.sql@1 carwash >load.out 2>load.err &
 load=$!
 
-servers_used=0
-last_shown=0
+
+# $1 what is to be seen; then all that the console has to say of it
+report() {
+    echo
+    echo "after $((SECONDS - began)) s: $1"
+    show "SHOW CLUSTERS" port role state lag reached lent
+}
+# $1 node, $2 state: until the console says so, ten seconds at most
+until_state() {
+    for _ in $(seq 100); do
+        if console -A -F ' ' -t -c "SHOW CLUSTERS" | grep -q " ${ports[$1]} .* $2 "; then return; fi
+        kill -0 "$load" 2>/dev/null || return 0
+        sleep 0.1
+    done
+    echo "demo: node $1 is not $2:" >&2
+    console -c "SHOW CLUSTERS" >&2
+    exit 1
+}
+
 began=$SECONDS
-while kill -0 "$load" 2>/dev/null; do
-    count=$("$bin/psql" "${direct[@]}" -XAtqc \
-        "select count(*) from pg_stat_activity where usename = 'washer'" carwash 2>/dev/null || echo 0)
-    if [ "$count" -gt "$servers_used" ]; then servers_used=$count; fi
-    if [ $((SECONDS - began - last_shown)) -ge 5 ]; then
-        last_shown=$((SECONDS - began))
-        echo
-        echo "after $last_shown s: SHOW POOLS"
-        show "SHOW POOLS" cl_active cl_waiting sv_active sv_idle sv_used sv_login maxwait pool_mode
-        echo "after $last_shown s: SHOW STATS"
-        show "SHOW STATS" total_xact_count total_query_count total_received total_sent \
-            total_query_time
-    fi
-    sleep 0.5
-done
+sleep 4
+report "reads are spread over the replicas"
+show "SHOW POOLS" cl_active cl_waiting sv_active sv_idle sv_used sv_login maxwait pool_mode
+show "SHOW STATS" total_xact_count total_query_count total_received total_sent total_query_time
+
+on_node 2 -c "select pg_wal_replay_pause()" >/dev/null
+until_state 2 lagging
+report "the replica on port ${ports[2]} stands still, and gets no more reads"
+on_node 2 -c "select pg_wal_replay_resume()" >/dev/null
+until_state 2 up
+report "it has caught up and is back"
+
+console -q -c "FAILOVER carwash TO 127.0.0.1:${ports[1]}"
+follow 2 1
+kill -HUP "${nodes[2]}"
+end_process INT "${nodes[0]}"
+nodes[0]=
+until_state 2 up
+report "the primary has moved to port ${ports[1]}, the old one was switched off"
+
 code=0
 wait "$load" || code=$?
 load=
+report "the end"
+show "SHOW ROUTES" reason count
 
-# ---- the summary ----
+# ---- the summary: what the clients noticed ----
 
 echo
 if [ "$code" -ne 0 ] || ! grep -q '^tps' load.out; then
@@ -224,14 +280,14 @@ if [ "$code" -ne 0 ] || ! grep -q '^tps' load.out; then
 fi
 failed=$(sed -n 's/^number of failed transactions: \([0-9]*\) .*/\1/p' load.out)
 errors=$(grep -c -i 'error' load.err || true)
-made=$("$bin/psql" "${direct[@]}" -XAtqc \
-    "select count(*) from bookings where made > (select min(made) from bookings)" carwash)
+made=$(on_node 1 -c "select count(*) from bookings where made > (select min(made) from bookings)")
+slowest=$(cat load.log.* | awk '$3 > most { most = $3 } END { printf "%.1f", most / 1000 }')
 echo "== summary"
 sed -n "s/^number of transactions actually processed: \([0-9]*\).*/transactions        \1/p
         s/^tps = \([0-9.]*\).*/per second          \1/p
         s/^latency average = \(.*\)/mean latency        \1/p" load.out | awk '!seen[$1]++'
+echo "slowest             $slowest ms (the move of the primary is in it)"
 echo "clients             $clients"
-echo "server connections  $servers_used at most"
 echo "bookings made       $made"
 echo "errors              $((${failed:-0} + errors))"
 [ $((${failed:-0} + errors)) -eq 0 ]
