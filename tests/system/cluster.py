@@ -1,7 +1,8 @@
 """A primary with streaming replicas, to be delayed, paused, frozen, killed, promoted.
 
 Builds on harness.Postgres: each node is a server of its own folder and port, named by its
-cluster_name (`select current_setting('cluster_name')` tells where a query ran).
+cluster_name. `select place()` tells where a query ran: a stable function of our own, because what
+PostgreSQL's own functions say of the host is asked of the primary.
 """
 
 import contextlib
@@ -15,7 +16,9 @@ import time
 import harness
 from wireclient import Gone, ServerError, wait_until
 
-WHERE = "select current_setting('cluster_name')"
+WHERE = "select place()"
+PLACE = ("create function place() returns text stable language sql as"
+         " 'select current_setting(''cluster_name'')'")
 
 STREAMING = {"wal_level": "replica", "max_wal_senders": 10, "hot_standby": "on",
              "wal_log_hints": "on", "wal_keep_size": "'256MB'", "wal_receiver_timeout": "'5s'",

@@ -5,7 +5,7 @@ import pytest
 import cluster as clusters
 import harness
 
-SCHEMA = """
+SCHEMA = clusters.PLACE + """;
     create table notes (id int primary key, v int not null default 0, who text);
     insert into notes select n, 0 from generate_series(1, 2000) n;
     create table log (worker int, seq int, primary key (worker, seq));

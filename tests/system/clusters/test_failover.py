@@ -158,7 +158,7 @@ def test_two_primaries(splitter, own_cluster):
         old, new = cluster.primary, cluster.nodes[1]
         new.promote()
         wait_state(p, old, "fenced")
-        assert wire.value("insert into log values (1, 2) returning current_setting('cluster_name')") \
+        assert wire.value("insert into log values (1, 2) returning place()") \
             == new.name
         for _ in range(10):
             assert wire.value(WHERE) != old.name
@@ -180,7 +180,7 @@ def test_split_brain_of_one_timeline(splitter, own_cluster):
     one.stop()
     with p.wire() as wire:
         wait_until(lambda: shown(p)[str(two.port)]["role"] == "primary", 10, "one is left")
-        assert wire.value("insert into log values (2, 2) returning current_setting('cluster_name')") \
+        assert wire.value("insert into log values (2, 2) returning place()") \
             == two.name
 
 

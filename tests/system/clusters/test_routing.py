@@ -57,7 +57,7 @@ def test_reads_are_spread_and_writes_go_to_the_primary(splitter, calm):
 ])
 def test_places_of_statements(splitter, calm, text, place):
     p = splitter(calm)
-    text = text.format(w="current_setting('cluster_name')")
+    text = text.format(w="place()")
     with p.wire() as wire:
         for ask in (wire.sql, wire.bound):
             found = ask(text)[0]
@@ -70,7 +70,7 @@ def test_prepared_statements_are_routed(splitter, calm):
     p = splitter(calm)
     with p.wire() as wire:
         wire.ask(parse("r", WHERE), parse("w", "update notes set v = v + 1 where id = $1"
-                                               " returning current_setting('cluster_name')"),
+                                               " returning place()"),
                  sync())
         seen = set()
         for number in range(20):

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.fixed
 PAIRS = int(os.environ.get("STALE_PAIRS", 4000))
 WORKERS = 8
 
-READ = "select v, current_setting('cluster_name') from notes where id = "
+READ = "select v, place() from notes where id = "
 
 
 def read_simple(wire, row):
