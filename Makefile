@@ -208,7 +208,7 @@ test_daemon = $(if $(MAIN),build/$(TEST_FLAVOUR)/pgcarwash)
 
 .PHONY: always all release debug asan check check-unit check-asan check-wire check-faults check-system check-drivers \
 	check-static check-fuzz-replay fuzz bench bench-parts demo format docs deps deps-check deps-drivers \
-	deps-bench install uninstall deb check-install clean help
+	deps-bench check-regress install uninstall deb check-install clean help
 
 all: release ## build build/release/pgcarwash
 
@@ -250,6 +250,9 @@ check-fuzz-replay: $(FUZZERS:%=build/asan/tests/fuzz/replay_%) ## fuzz targets o
 
 fuzz: $(FUZZERS:%=build/fuzz/fuzz_%) ## each fuzz target for FUZZ_SECONDS (clang)
 	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run.sh $(FUZZERS)
+
+check-regress: release ## PostgreSQL's own suite through an entry that splits
+	$(call script,tests/regress/run.sh,build/release/pgcarwash)
 
 bench: deps-bench release ## compare with no pooler, pgbouncer and haproxy
 	$(call script,tests/bench/run.sh,build/release/pgcarwash)

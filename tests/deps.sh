@@ -10,7 +10,7 @@ packages_for() {
     build) echo gcc make pkg-config binutils libevent-dev libpq-dev libssl-dev libinih-dev \
         libpg-query-dev libidn-dev libhiredis-dev libpam0g-dev libldap-dev ;;
     check) echo git procps openssl haproxy python3 python3-venv nodejs npm postgresql \
-        postgresql-contrib pgbouncer prometheus-pgbouncer-exporter slapd ;;
+        postgresql-contrib pgbouncer prometheus-pgbouncer-exporter slapd patroni etcd-server ;;
     fuzz) echo clang libclang-rt-14-dev ;;
     drivers) echo python3 postgresql postgresql-contrib default-jdk-headless \
         libpostgresql-jdbc-java golang-go ruby ruby-pg php-cli php-pgsql perl libdbd-pg-perl ;;

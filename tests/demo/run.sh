@@ -228,7 +228,7 @@ load=$!
 report() {
     echo
     echo "after $((SECONDS - began)) s: $1"
-    show "SHOW CLUSTERS" port role state lag reached lent
+    show "SHOW CLUSTERS" port role state lag_seconds round connections
 }
 # $1 node, $2 state: until the console says so, ten seconds at most
 until_state() {
@@ -267,7 +267,7 @@ code=0
 wait "$load" || code=$?
 load=
 report "the end"
-show "SHOW ROUTES" reason count
+show "SHOW ROUTES" reason transactions
 
 # ---- the summary: what the clients noticed ----
 

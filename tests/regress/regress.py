@@ -74,7 +74,7 @@ def run(folder, name, suite, library, tests, splits):
             timeout=3600, check=False, **harness.unprivileged())
         if splits:
             for row in pooler.console("SHOW ROUTES"):
-                print(f"  {row['database']}: {row['reason']} {row['count']}")
+                print(f"  {row['database']}: {row['reason']} {row['transactions']}")
         pooler.check()
     finally:
         if pooler:

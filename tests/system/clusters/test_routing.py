@@ -32,7 +32,7 @@ def test_reads_are_spread_and_writes_go_to_the_primary(splitter, calm):
         wire.sql("insert into log values (100, 1)")
         assert wire.value("select count(*) from log where worker = 100") == "1"
         wire.sql("delete from log where worker = 100")
-    reasons = {row["reason"]: int(row["count"]) for row in p.console("SHOW ROUTES")
+    reasons = {row["reason"]: int(row["transactions"]) for row in p.console("SHOW ROUTES")
                if row["database"] == "app"}
     assert sum(reasons.values()) >= 63
 
@@ -217,7 +217,7 @@ def test_a_paused_replica_gets_no_reads(splitter, calm):
         wait_state(p, late, "lagging")
         with p.wire() as wire:
             assert {where(wire) for _ in range(10)} == {calm.replicas[1].name}
-        assert float(shown(p)[str(late.port)]["lag"]) >= 1
+        assert float(shown(p)[str(late.port)]["lag_seconds"]) >= 1
     finally:
         late.resume()
         calm.wait_caught_up()
@@ -230,7 +230,7 @@ def test_an_idle_primary_shows_no_lag(splitter, calm):
     for row in shown(p).values():
         assert row["state"] == "up"
         if row["role"] == "replica":
-            assert float(row["lag"]) < 1
+            assert float(row["lag_seconds"]) < 1
 
 
 def test_drained_hosts_get_nothing_new(splitter, calm):
