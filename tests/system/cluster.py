@@ -45,6 +45,7 @@ class Node(harness.Postgres):
 
     def __init__(self, parent, name, source=None, **settings):
         self.name, self.frozen = name, []
+        self.version = None
         if source is None:
             super().__init__(parent, **{**STREAMING, "cluster_name": f"'{name}'", **settings})
             with open(self.data / "pg_hba.conf", "a", encoding="ascii") as hba:
