@@ -1,6 +1,7 @@
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
 
+#include "base/moment.h"
 #include "base/result.h"
 #include "base/text.h"
 #include "conf/settings.h"
@@ -13,6 +14,7 @@
 
 struct address;
 struct admin;
+struct database;
 struct loop;
 struct pools;
 struct resolver;
@@ -48,6 +50,18 @@ struct admin_actions {
 			      void *each_ctx);
 	/* Stops accepting connections, or goes on. */
 	void (*suspend_listeners)(void *ctx, bool suspended);
+	/*
+	 * Runs sql on a host of a database's cluster, on a connection of our own. on_answer gets
+	 * the first value ("" when there is none) or else the error; once, from the loop, within
+	 * twice timeout. BROKEN: it cannot be asked now.
+	 */
+	enum result (*errand)(void *ctx, struct database *database, unsigned host, const char *sql,
+			      struct span timeout,
+			      void (*on_answer)(void *answer_ctx, const char *value,
+						const char *error),
+			      void *answer_ctx);
+	/* What was wrong with the last probe of a host, "" nothing. Borrowed for the call. */
+	const char *(*host_error)(void *ctx, const struct database *database, unsigned host);
 };
 
 struct admin_options {

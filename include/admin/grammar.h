@@ -6,11 +6,13 @@
 #include "base/text.h"
 
 /*
- * The console's language: one command a text, letter case aside, in three shapes
+ * The console's language: one command a text, letter case aside, in five shapes
  *
  *         WORD [WORD]
  *         SET key (= | TO) word
  *         SET key (= | TO) 'string'
+ *         WORD WORD TO WORD
+ *         EXPLAIN ROUTE word statement
  *
  * with an optional ; at the end and SQL comments anywhere, plus the few statements that drivers
  * send on their own. Pure: a text in, a line out.
@@ -24,7 +26,8 @@
 enum line_shape {
 	LINE_EMPTY,    /* nothing but blanks and perhaps one ; */
 	LINE_COMMENT,  /* nothing but comments: what drivers ping with */
-	LINE_WORDS,    /* verb [subject] */
+	LINE_WORDS,    /* verb [subject [TO value]] */
+	LINE_EXPLAIN,  /* EXPLAIN ROUTE subject, and a statement of SQL from rest on */
 	LINE_SET,      /* SET subject = value */
 	LINE_COURTESY, /* a driver's statement without a meaning here: see courtesy */
 	LINE_TOO_LONG, /* a word is longer than anything the console knows */
@@ -54,6 +57,7 @@ struct line {
 	char verb[LINE_VERB_MAX]; /* as written, like the two below */
 	char subject[LINE_SUBJECT_MAX];
 	char value[LINE_VALUE_MAX]; /* without its quotes */
+	size_t rest;		    /* LINE_EXPLAIN: where in the text the statement begins */
 };
 
 /* Reads text; *line says all there is to say, bad texts included. */

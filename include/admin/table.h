@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "base/moment.h"
 #include "base/text.h"
 #include "wire/result.h"
 
@@ -43,6 +44,8 @@ void table_yes_no(struct table *table, bool yes);
 void table_number(struct table *table, int64_t value);
 /* For numeric and int8 columns; cut to the column's range. */
 void table_total(struct table *table, uint64_t value);
+/* For float8 columns: a span in seconds, in text with milliseconds; a negative one is NULL. */
+void table_seconds(struct table *table, struct span span);
 void table_null(struct table *table);
 
 /* Bytes of numeric's binary form at most (a uint64 has 5 digits of base 10000). */

@@ -32,6 +32,7 @@ enum result_type {
 	TYPE_INT8 = 20,
 	TYPE_INT4 = 23,
 	TYPE_TEXT = 25,
+	TYPE_FLOAT8 = 701,
 	TYPE_NUMERIC = 1700,
 };
 

@@ -39,6 +39,7 @@ struct admin *admin_new(const struct admin_options *options)
 	stats_close_window(&admin->stats, loop_now(admin->loop));
 	steering_init(&admin->steering, admin->pools, admin->roster, admin->actions);
 	waits_init(admin);
+	failover_init(admin);
 	timer_init(&admin->period, admin->loop, on_period, admin);
 	timer_arm_in(&admin->period, span_seconds(admin->settings->stats_period));
 	console_init(admin);
@@ -50,6 +51,7 @@ void admin_free(struct admin *admin)
 	if (!admin)
 		return;
 	timer_release(&admin->period);
+	failover_release(admin);
 	waits_release(admin);
 	stats_release(&admin->stats);
 	buffer_release(&admin->out);

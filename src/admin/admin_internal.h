@@ -18,6 +18,8 @@
 #include "stats_internal.h"
 #include "wire/message.h"
 
+struct endpoint_facts;
+
 /* ---- tokens: grammar.c and courtesy.c ---- */
 
 #define TOKENS_MAX 8
@@ -50,6 +52,28 @@ bool courtesy_ignores(struct slice setting);
 
 #define CONSOLE_DATABASE "pgbouncer" /* the name SHOW prints, since tools look for it */
 
+/* See failover.c. */
+enum failover_step {
+	FAILOVER_NONE,
+	FAILOVER_DRAINING,  /* transactions on the primary come to their end */
+	FAILOVER_ASKING,    /* how far it has written */
+	FAILOVER_CATCHING,  /* until the replica has replayed that */
+	FAILOVER_PROMOTING, /* pg_promote has been sent */
+	FAILOVER_FINDING,   /* until the probes say it is the primary */
+};
+
+struct failover {
+	enum failover_step step;
+	char database[LINE_SUBJECT_MAX];
+	char host[LINE_VALUE_MAX];
+	int port;
+	char position[32]; /* that the replica must reach, as the primary spells it */
+	bool asked;	   /* an errand is under way */
+	char error[256];   /* of the last one; "": it succeeded */
+	struct moment deadline;
+	struct timer tick;
+};
+
 struct admin {
 	struct loop *loop;
 	struct pools *pools;
@@ -68,6 +92,8 @@ struct admin {
 	struct visit *suspender; /* whose SUSPEND is in force, or NULL */
 	struct visit *shown;	 /* who asked for the SHOW under way, if by Query; else NULL */
 	struct buffer out;	 /* the answer being written */
+	struct failover failover;
+	const struct request *explained; /* of the EXPLAIN ROUTE being answered, else NULL */
 };
 
 enum wait_kind {
@@ -75,6 +101,7 @@ enum wait_kind {
 	WAIT_PAUSE,   /* until no server is open */
 	WAIT_SUSPEND, /* until everything queued is sent */
 	WAIT_CLOSE,   /* until no server is marked to be closed */
+	WAIT_FAILOVER, /* until the primary has moved, or will not */
 };
 
 /* One client at the console. */
@@ -157,6 +184,20 @@ void wait_abandon(struct visit *visit, bool cancelled);
 /* RESUME came: commands that wait for a pause (of database, "" = all) will not see it. */
 void waits_resumed(struct admin *admin, const char *database);
 
+/* ---- cluster_control.c ---- */
+
+/* True when words (host, host:port, [address]:port) mean this host. */
+bool endpoint_is_named(const struct endpoint_facts *facts, const char *words);
+
+/* ---- failover.c: the one planned failover that may be under way ---- */
+
+void failover_init(struct admin *admin);
+void failover_release(struct admin *admin);
+/* The client who asked cancels or leaves: it is undone, if that can be. */
+void failover_abandon(struct admin *admin);
+/* True while it goes on; else *error is NULL (the primary has moved) or tells why not. */
+bool failover_is_under_way(const struct admin *admin, const char **error);
+
 /* ---- control.c, show*.c ---- */
 
 /* The client whose SUSPEND is in force has left. */
@@ -174,5 +215,9 @@ enum outcome control_wait_close(struct request *request);
 enum outcome control_kill(struct request *request);
 enum outcome control_kill_client(struct request *request);
 enum outcome control_shutdown(struct request *request);
+enum outcome control_drain(struct request *request);
+enum outcome control_undrain(struct request *request);
+enum outcome control_explain(struct request *request);
+enum outcome control_failover(struct request *request);
 
 #endif

@@ -46,6 +46,21 @@ static const struct command commands[] = {
 	  "after suspend_timeout the slow ones are dropped. Ends with RESUME, or when the client "
 	  "that asked for it leaves.",
 	  control_suspend },
+	{ "DRAIN", "host[:port]", LEVEL_STEER,
+	  "Sends no new transaction to a host of any cluster, and closes its server connections "
+	  "as they come free. A primary can be drained, too: writes are held until it is not.",
+	  control_drain },
+	{ "UNDRAIN", "host[:port]", LEVEL_STEER, "Undoes DRAIN.", control_undrain },
+	{ "FAILOVER", "db TO host[:port]", LEVEL_STEER,
+	  "Moves the primary of a database's cluster to a replica that is up, without an error for "
+	  "anybody: writes are held, the replica replays all that was written, is promoted and "
+	  "found to be the primary. Answers then, or with an error after failover_hold, when all "
+	  "is as before. Nothing is done to the old primary but that it gets no more clients.",
+	  control_failover },
+	{ "EXPLAIN", "ROUTE db statement", LEVEL_SHOW,
+	  "Tells what a statement is taken for, where it would be sent now, and for each host of "
+	  "the cluster why it would or would not be chosen. Nothing is run.",
+	  control_explain },
 	{ "SHUTDOWN", "[WAIT_FOR_SERVERS | WAIT_FOR_CLIENTS]", LEVEL_STEER,
 	  "Leaves at once, or closes the TCP listeners and leaves when all server connections "
 	  "are free, or when all clients are gone.",

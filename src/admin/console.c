@@ -4,7 +4,7 @@
  * the middle of an answer. Called by session/service.
  */
 
-#include "admin/admin_internal.h"
+#include "admin/show_internal.h"
 #include "base/alloc.h"
 #include "base/log.h"
 #include "session/roster.h"
@@ -173,7 +173,11 @@ static enum outcome run_command(struct request *request)
 {
 	const struct command *command = command_find(request->line->verb);
 
-	if (!command || (request->line->shape == LINE_SET) != (command->run == control_set))
+	if (!command || (request->line->shape == LINE_SET) != (command->run == control_set) ||
+	    (request->line->shape == LINE_EXPLAIN) != (command->run == control_explain))
+		return reply_invalid(request);
+	if (request->line->value[0] && command->run != control_set &&
+	    command->run != control_failover)
 		return reply_invalid(request);
 	if (command->level == LEVEL_STEER && !request->visit->may_steer)
 		return reply_refuse(request, "admin access needed");
@@ -185,6 +189,7 @@ enum outcome console_run(struct request *request)
 	count_visit(request->visit);
 	switch (request->line->shape) {
 	case LINE_WORDS:
+	case LINE_EXPLAIN:
 	case LINE_SET: return run_command(request);
 	case LINE_COURTESY: return run_courtesy(request);
 	case LINE_TOO_LONG: return reply_refuse(request, "bad arguments");
@@ -204,6 +209,8 @@ const struct show *console_show(const struct line *line)
 {
 	const struct command *command;
 
+	if (line->shape == LINE_EXPLAIN)
+		return &show_explanation;
 	if (line->shape != LINE_WORDS || !line->has_subject)
 		return NULL;
 	command = command_find(line->verb);

@@ -168,7 +168,7 @@ static bool is_known(const struct line *line)
 {
 	const struct command *command;
 
-	if (line->shape != LINE_WORDS && line->shape != LINE_SET)
+	if (line->shape != LINE_WORDS && line->shape != LINE_SET && line->shape != LINE_EXPLAIN)
 		return line->shape != LINE_INVALID;
 	command = command_find(line->verb);
 	return command && (command->run != control_show || console_show(line));

@@ -197,12 +197,18 @@ static void read_set(const struct tokens *tokens, struct line *line)
 
 static void read_words(const struct tokens *tokens, struct line *line)
 {
+	const struct token *items = tokens->items;
+	bool has_target = tokens->count == 4 && is_name(&items[3]) &&
+			  token_is_word(&items[2], SLICE_LITERAL("to"));
+
 	line->shape = LINE_INVALID;
-	if (tokens->count > 2 || tokens->items[0].kind != TOKEN_WORD)
+	if ((tokens->count > 2 && !has_target) || items[0].kind != TOKEN_WORD)
 		return;
-	if (tokens->count == 2 && !is_name(&tokens->items[1]))
+	if (tokens->count >= 2 && !is_name(&items[1]))
 		return;
 	line->shape = LINE_WORDS;
+	if (has_target && !token_copy(&items[3], line->value, sizeof(line->value)))
+		line->shape = LINE_TOO_LONG;
 	if (!token_copy(&tokens->items[0], line->verb, sizeof(line->verb)))
 		line->shape = LINE_TOO_LONG;
 	if (tokens->count < 2)
@@ -212,12 +218,34 @@ static void read_words(const struct tokens *tokens, struct line *line)
 		line->shape = LINE_TOO_LONG;
 }
 
+/* EXPLAIN ROUTE database ...: what follows is SQL and not the console's language. */
+static bool read_explain(struct slice text, struct line *line)
+{
+	struct scan scan = { text.data, text.data + text.len, false };
+	struct token verb, what, database;
+
+	if (!next_token(&scan, &verb) || !token_is_word(&verb, SLICE_LITERAL("explain")) ||
+	    !next_token(&scan, &what) || !token_is_word(&what, SLICE_LITERAL("route")) ||
+	    !next_token(&scan, &database) || !is_name(&database))
+		return false;
+	skip_blanks(&scan);
+	line->rest = (size_t)(scan.at - text.data);
+	line->has_subject = true;
+	line->shape = token_copy(&verb, line->verb, sizeof(line->verb)) &&
+				      token_copy(&database, line->subject, sizeof(line->subject))
+			      ? LINE_EXPLAIN
+			      : LINE_TOO_LONG;
+	return true;
+}
+
 void grammar_read(struct slice text, struct line *line)
 {
 	struct scan scan = { text.data, text.data + text.len, false };
 	struct tokens tokens;
 
 	*line = (struct line){ .shape = LINE_INVALID };
+	if (read_explain(text, line))
+		return;
 	take_tokens(&scan, &tokens);
 	if (tokens.broken)
 		return;

@@ -21,6 +21,7 @@ static const struct show *const shows[] = {
 	&show_stats_averages, &show_totals,  &show_dns_hosts, &show_dns_zones,
 	&show_peers,	      &show_peer_pools,	&show_fds,
 	&show_fd_states,      &show_config_sources,
+	&show_clusters,	      &show_routes,
 };
 
 const struct show_table show_table = { shows, COUNT_OF(shows) };

@@ -12,6 +12,9 @@ extern const struct show show_databases, show_pools, show_users;
 extern const struct show show_clients, show_servers, show_sockets, show_active_sockets;
 extern const struct show show_fds, show_fd_states;
 extern const struct show show_peers, show_peer_pools;
+extern const struct show show_clusters, show_routes;
+/* Not in the table: what EXPLAIN ROUTE answers with. */
+extern const struct show show_explanation;
 extern const struct show show_dns_hosts, show_dns_zones;
 extern const struct show show_stats, show_stats_totals, show_stats_averages, show_totals;
 
@@ -40,6 +43,10 @@ const struct show *show_foreign_find(const char *name);
 #define BYTEA(name)                                                                                \
 	{                                                                                          \
 		name, TYPE_BYTEA                                                                   \
+	}
+#define FLOAT8(name)                                                                               \
+	{                                                                                          \
+		name, TYPE_FLOAT8                                                                  \
 	}
 /* The columns of a struct show from an array. */
 #define COLUMNS(array) .columns = (array), .count = COUNT_OF(array)

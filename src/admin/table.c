@@ -209,3 +209,26 @@ void table_total(struct table *table, uint64_t value)
 	else
 		write_text_number(table->out, "", value);
 }
+
+void table_seconds(struct table *table, struct span span)
+{
+	double seconds = (double)span.us / 1e6;
+	char text[32];
+	int64_t bits;
+	bool binary;
+
+	assert(table->at < table->count && table->columns[table->at].type == TYPE_FLOAT8);
+	if (span.us < 0) {
+		table_null(table);
+		return;
+	}
+	(void)next_column(table, &binary);
+	if (binary) {
+		/* An IEEE 754 double, as float8send writes it. */
+		memcpy(&bits, &seconds, sizeof(bits));
+		write_big_endian(table->out, bits, sizeof(bits));
+		return;
+	}
+	snprintf(text, sizeof(text), "%.3f", seconds);
+	result_write_value(table->out, slice_of(text));
+}

@@ -19,6 +19,7 @@ static const char *const wait_tags[] = {
 	[WAIT_PAUSE] = "PAUSE",
 	[WAIT_SUSPEND] = "SUSPEND",
 	[WAIT_CLOSE] = "WAIT_CLOSE",
+	[WAIT_FAILOVER] = "FAILOVER",
 };
 
 static void check_waits(void *admin)
@@ -107,11 +108,13 @@ static void drop_the_slow(struct admin *admin)
 	}
 }
 
-static bool wait_is_over(struct admin *admin, const struct visit *visit)
+static bool wait_is_over(struct admin *admin, const struct visit *visit, const char **error)
 {
 	struct slice name = slice_of(visit->wait_database);
 	struct database *database = name.len ? pools_known_database(admin->pools, name) : NULL;
 
+	if (visit->wait == WAIT_FAILOVER)
+		return !failover_is_under_way(admin, error);
 	/* A database that a reload has taken away meanwhile has nothing left to wait for. */
 	if (name.len && !database)
 		return true;
@@ -119,6 +122,7 @@ static bool wait_is_over(struct admin *admin, const struct visit *visit)
 	case WAIT_NOTHING: return true;
 	case WAIT_PAUSE: return pools_is_drained(admin->pools, database);
 	case WAIT_CLOSE: return pools_is_recycled(admin->pools, database);
+	case WAIT_FAILOVER:
 	case WAIT_SUSPEND: break;
 	}
 	if (moment_is_never(visit->wait_until) ||
@@ -134,11 +138,15 @@ void admin_check_waits(struct admin *admin)
 
 	while (node) {
 		struct visit *visit = CONTAINER_OF(node, struct visit, in_waits);
+		const char *error = NULL;
 
 		node = list_next(&admin->waits, node);
-		if (!wait_is_over(admin, visit))
+		if (!wait_is_over(admin, visit, &error))
 			continue;
-		wait_done(visit);
+		if (error)
+			wait_failed(visit, error);
+		else
+			wait_done(visit);
 		/* The next message of that client may have changed the list in any way. */
 		node = list_first(&admin->waits);
 	}
@@ -154,7 +162,8 @@ void waits_resumed(struct admin *admin, const char *database)
 		struct visit *visit = CONTAINER_OF(node, struct visit, in_waits);
 
 		node = list_next(&admin->waits, node);
-		if (visit->wait == WAIT_CLOSE || strcmp(visit->wait_database, database) != 0)
+		if (visit->wait == WAIT_CLOSE || visit->wait == WAIT_FAILOVER ||
+		    strcmp(visit->wait_database, database) != 0)
 			continue;
 		wait_failed(visit, "undone by RESUME");
 		node = list_first(&admin->waits);
@@ -169,6 +178,10 @@ static void undo(struct visit *visit, enum wait_kind wait)
 
 	if (wait == WAIT_CLOSE)
 		return;
+	if (wait == WAIT_FAILOVER) {
+		failover_abandon(admin);
+		return;
+	}
 	if (name.len == 0) {
 		admin->suspender = NULL;
 		(void)steering_resume(&admin->steering);

@@ -92,7 +92,8 @@ void result_write_tag(struct buffer *out, struct slice tag)
 static uint16_t type_len(enum result_type type)
 {
 	switch (type) {
-	case TYPE_INT8: return 8;
+	case TYPE_INT8:
+	case TYPE_FLOAT8: return 8;
 	case TYPE_INT4: return 4;
 	case TYPE_BYTEA:
 	case TYPE_TEXT:

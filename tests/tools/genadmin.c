@@ -53,6 +53,7 @@ static const char *type_name(enum result_type type)
 	switch (type) {
 	case TYPE_BYTEA: return "bytea";
 	case TYPE_INT8: return "int8";
+	case TYPE_FLOAT8: return "float8";
 	case TYPE_INT4: return "int4";
 	case TYPE_NUMERIC: return "numeric";
 	case TYPE_TEXT: break;

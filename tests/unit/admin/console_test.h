@@ -44,6 +44,11 @@ struct console {
 	enum shutdown how;
 	bool listeners_suspended;
 	enum result reload_result;
+	/* the errand under way */
+	unsigned errand_host;
+	char errand[160];
+	void (*on_answer)(void *ctx, const char *value, const char *error);
+	void *answer_ctx;
 };
 
 struct visitor {
@@ -89,6 +94,29 @@ static void console_shut_down(void *ctx, enum shutdown how)
 static void console_suspend_listeners(void *ctx, bool suspended)
 {
 	((struct console *)ctx)->listeners_suspended = suspended;
+}
+
+static enum result console_errand(void *ctx, struct database *database, unsigned host,
+				  const char *sql, struct span timeout,
+				  void (*on_answer)(void *, const char *, const char *),
+				  void *answer_ctx)
+{
+	struct console *console = ctx;
+
+	(void)database;
+	(void)timeout;
+	snprintf(console->errand, sizeof(console->errand), "%s", sql);
+	console->errand_host = host;
+	console->on_answer = on_answer;
+	console->answer_ctx = answer_ctx;
+	return OK;
+}
+
+static const char *console_host_error(void *ctx, const struct database *database, unsigned host)
+{
+	(void)ctx;
+	(void)database;
+	return host == 1 ? "it sulks" : "";
 }
 
 static void console_on_change(void *ctx)
@@ -146,7 +174,9 @@ static inline bool console_start(struct console *console, const char *ini)
 						   .reload = console_reload,
 						   .set = console_set,
 						   .shut_down = console_shut_down,
-						   .suspend_listeners = console_suspend_listeners };
+						   .suspend_listeners = console_suspend_listeners,
+						   .errand = console_errand,
+						   .host_error = console_host_error };
 	console->admin = admin_new(&(struct admin_options){ .loop = console->loop,
 							    .pools = console->pools,
 							    .roster = console->roster,

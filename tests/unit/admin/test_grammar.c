@@ -49,6 +49,40 @@ TEST(one_or_two_words)
 	CHECK_SHAPE("show (pools)", LINE_INVALID);
 }
 
+TEST(a_word_to_a_word)
+{
+	struct line line = read_line("FAILOVER shop TO 10.0.0.2:5433;");
+
+	CHECK_INT_EQ(line.shape, LINE_WORDS);
+	CHECK_TEXT_EQ(line.verb, "FAILOVER");
+	CHECK_TEXT_EQ(line.subject, "shop");
+	CHECK_TEXT_EQ(line.value, "10.0.0.2:5433");
+	line = read_line("FAILOVER \"my shop\" to \"[::1]:5433\"");
+	CHECK_TEXT_EQ(line.subject, "my shop");
+	CHECK_TEXT_EQ(line.value, "[::1]:5433");
+	CHECK_SHAPE("FAILOVER shop TO", LINE_INVALID);
+	CHECK_SHAPE("FAILOVER shop ON here", LINE_INVALID);
+	CHECK_SHAPE("FAILOVER shop TO here now", LINE_INVALID);
+	CHECK_SHAPE("FAILOVER shop TO 'here'", LINE_INVALID);
+}
+
+TEST(a_statement_to_be_explained)
+{
+	const char *text = "explain  route /* of */ shop -- now\n select ';', f(1) from \"t\"; x";
+	struct line line = read_line(text);
+
+	CHECK_INT_EQ(line.shape, LINE_EXPLAIN);
+	CHECK_TEXT_EQ(line.subject, "shop");
+	CHECK_TEXT_EQ(text + line.rest, "select ';', f(1) from \"t\"; x");
+	line = read_line("EXPLAIN ROUTE \"my shop\"");
+	CHECK_INT_EQ(line.shape, LINE_EXPLAIN);
+	CHECK_TEXT_EQ(line.subject, "my shop");
+	CHECK_INT_EQ(line.rest, strlen("EXPLAIN ROUTE \"my shop\""));
+	CHECK_SHAPE("EXPLAIN ROUTE", LINE_WORDS);
+	CHECK_SHAPE("EXPLAIN ROUTE 'x' select 1", LINE_INVALID);
+	CHECK_SHAPE("EXPLAIN select 1", LINE_INVALID);
+}
+
 TEST(an_empty_quoted_name_is_a_name)
 {
 	struct line line = read_line("PAUSE \"\"");
