@@ -93,7 +93,7 @@ static enum result clusters_rows(struct admin *admin, struct table *table)
 static const struct result_column clusters_columns[] = {
 	TEXT("database"),    TEXT("host"),	INT4("port"),	   TEXT("role"),
 	TEXT("state"),	     TEXT("writes"),	TEXT("drained"),   INT8("timeline"),
-	TEXT("position"),    FLOAT8("lag"),	INT8("lag_bytes"), INT8("reached"),
+	TEXT("position"),    FLOAT8("lag_seconds"), INT8("lag_bytes"), INT8("round"),
 	INT4("weight"),	     TEXT("backup"),	INT4("connections"), INT4("lent"),
 	FLOAT8("latency"),   TEXT("last_answer"), TEXT("last_error"),
 };
@@ -134,7 +134,7 @@ static enum result routes_rows(struct admin *admin, struct table *table)
 static const struct result_column routes_columns[] = {
 	TEXT("database"),
 	TEXT("reason"),
-	INT8("count"),
+	INT8("transactions"),
 	TEXT("meaning"),
 };
 

@@ -143,6 +143,23 @@ static void action_suspend_listeners(void *context, bool suspended)
 	listeners_suspend(&daemon->listeners, suspended);
 }
 
+static enum result action_errand(void *context, struct database *database, unsigned host,
+				 const char *sql, struct span timeout,
+				 void (*on_answer)(void *ctx, const char *value, const char *error),
+				 void *ctx)
+{
+	struct daemon *daemon = context;
+
+	return clusters_run(daemon->clusters, database, host, sql, timeout, on_answer, ctx);
+}
+
+static const char *action_host_error(void *context, const struct database *database, unsigned host)
+{
+	struct daemon *daemon = context;
+
+	return clusters_error(daemon->clusters, database, host);
+}
+
 /* ---- building and taking down ---- */
 
 static enum result build_varsets(struct daemon *daemon)
@@ -215,7 +232,9 @@ static enum result build_admin(struct daemon *daemon)
 						  .shut_down = action_shut_down,
 						  .hand_over = action_hand_over,
 						  .each_listener = action_each_listener,
-						  .suspend_listeners = action_suspend_listeners };
+						  .suspend_listeners = action_suspend_listeners,
+						  .errand = action_errand,
+						  .host_error = action_host_error };
 	daemon->admin = admin_new(&options);
 	return daemon->admin ? OK : BROKEN;
 }

@@ -376,7 +376,8 @@ enum result direct_granted(struct session *session, struct backend *backend, str
 	direction->held_since = MOMENT_NEVER;
 	direction->in_turn = true;
 	direction->on_replica = direction->splits && direction->choice.on_replica;
-	direction->writes = !direction->on_replica && (intent->writes || intent->opens);
+	/* Nothing is written on a replica, even where nobody judges what is sent. */
+	direction->writes = !direction->choice.on_replica && (intent->writes || intent->opens);
 	if (direction->on_replica)
 		direction->seen = newest(direction->seen, direction->choice.reached);
 	if (begin.len > 0) {
@@ -419,7 +420,7 @@ void direct_sent(struct session *session, char type)
 	if (!begins_turn(type))
 		return;
 	/* Another turn on the same server, which nobody has judged. */
-	if (!direction->in_turn && !direction->on_replica)
+	if (!direction->in_turn && !direction->choice.on_replica)
 		direction->writes = true;
 	direction->in_turn = type != 'Q' && type != 'S' && type != 'F';
 }

@@ -221,6 +221,9 @@ def wait_ready(pooler, cluster, seconds=15):
             role = "primary" if node is cluster.primary else "replica"
             if node.process and (row.get("state") != "up" or row.get("role") != role):
                 return False
+            if node.process and role == "replica" and row["lag_seconds"] is None:
+                return False
         return True
     wait_until(ready, seconds, "the pooler to know the cluster")
-    time.sleep(0.05)
+    # And the functions of the database, which are asked for when all else is known.
+    time.sleep(0.3)

@@ -101,7 +101,7 @@ TEST(clusters_are_shown)
 	CHECK(strstr(answer, "it sulks"));
 	CHECK(!strstr(answer, "plain"));
 	answer = visitor_query(&visitor, "SHOW ROUTES");
-	CHECK(strstr(answer, "T(database,reason,count,meaning)"));
+	CHECK(strstr(answer, "T(database,reason,transactions,meaning)"));
 	CHECK(strstr(answer, "D(shop,"));
 	LEAVE(visitor);
 }
