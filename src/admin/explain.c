@@ -70,7 +70,8 @@ static void put_choice(struct table *table, const struct cluster *cluster,
 			 (int)facts.host.len, facts.host.data, facts.port);
 	} else {
 		snprintf(text, sizeof(text), "%s",
-			 choice->answer == ROUTE_HOLD ? "nowhere: it is held" : "nowhere: an error");
+			 choice->answer == ROUTE_HOLD ? "nowhere: it is held" :
+							"nowhere: an error");
 	}
 	put(table, "goes to", text);
 	put(table, "because", route_reason_text(choice->reason));

@@ -119,12 +119,12 @@ static enum result routes_rows(struct admin *admin, struct table *table)
 	while ((database = pools_next_database(admin->pools, database))) {
 		const uint64_t *counts = database_routes(database);
 
-		for (int reason = 0; database_cluster(database) && reason < ROUTE_REASONS; reason++) {
+		for (unsigned i = 0; database_cluster(database) && i < ROUTE_REASONS; i++) {
 			table_row(table);
 			table_text(table, database_name(database));
-			table_text(table, route_reason_name((enum route_reason)reason));
-			table_total(table, counts[reason]);
-			table_text(table, route_reason_text((enum route_reason)reason));
+			table_text(table, route_reason_name((enum route_reason)i));
+			table_total(table, counts[i]);
+			table_text(table, route_reason_text((enum route_reason)i));
 			table_row_end(table);
 		}
 	}

@@ -132,7 +132,8 @@ TEST(routes_are_explained)
 	AT_CONSOLE(visitor);
 
 	answer = visitor_query(&visitor, "EXPLAIN ROUTE shop select 1");
-		CHECK(strstr(answer, "T(what,answer) D(statement,a read) D(goes to,replica 10.0.0.2:543"));
+		CHECK(strstr(answer, "T(what,answer) D(statement,a read) "));
+	CHECK(strstr(answer, "D(goes to,replica 10.0.0.2:543"));
 	answer = visitor_query(&visitor, "EXPLAIN ROUTE shop delete from t");
 	CHECK(strstr(answer, "D(statement,a write) D(goes to,primary 10.0.0.1:5432)"));
 	answer = visitor_query(&visitor, "EXPLAIN ROUTE shop select * from t for update");
