@@ -98,19 +98,22 @@ class Patroni:
         return done.stdout
 
     def kill(self, name):
-        """The machine is gone: Patroni and its PostgreSQL with it."""
-        for pid in reversed(descendants(self.processes[name].pid)):
-            os.kill(pid, signal.SIGKILL)
+        """The machine is gone: Patroni and its PostgreSQL, which is no child of it."""
+        pids = descendants(self.processes[name].pid)
+        try:
+            pids += descendants(int((self.home / name / "postmaster.pid").read_text().split()[0]))
+        except (OSError, IndexError):
+            pass
+        for pid in pids:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
         self.processes[name].wait()
 
     def remove(self):
-        for process in reversed(self.processes.values()):
-            for pid in reversed(descendants(process.pid)):
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
-            process.wait()
+        for name in reversed(self.processes):
+            self.kill(name)
         shutil.rmtree(self.home, ignore_errors=True)
 
 
