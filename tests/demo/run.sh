@@ -201,7 +201,7 @@ console() {
 show() {
     local command=$1
     shift
-    console -A -F ' ' -P footer=off -c "$command" | awk -v wanted="$*" '
+    console -A -F '|' -P footer=off -c "$command" | awk -F '|' -v wanted="$*" '
         NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; count = split(wanted, name, " ") }
         NR == 1 || $1 == "carwash" {
             for (i = 1; i <= count; i++) {
