@@ -48,8 +48,11 @@ static void take_input(struct hand *hand)
 
 static bool send_run(struct hand *hand)
 {
-	struct slice run = { hand->input.data + hand->done - hand->run, hand->run };
+	struct slice run;
 
+	if (hand->run == 0)
+		return true;
+	run = (struct slice){ hand->input.data + hand->done - hand->run, hand->run };
 	hand->run = 0;
 	return send_to_server(hand->session, run);
 }
@@ -172,9 +175,12 @@ static void settle(struct hand *hand)
 static bool find_message(struct hand *hand, struct message *message)
 {
 	struct session *session = hand->session;
-	struct slice    rest = { hand->input.data + hand->done, hand->input.len - hand->done };
+	struct slice    rest = hand->input;
 	size_t          need = 0;
 
+	/* Without input there is no pointer to move. */
+	if (hand->done > 0)
+		rest = (struct slice){ rest.data + hand->done, rest.len - hand->done };
 	switch (frame_next(rest, SIDE_CLIENT, &session->roster->limits, message, &need)) {
 	case OK: return true;
 	case AGAIN:
