@@ -11,6 +11,8 @@
  *
  * Positions. The insert position of a primary: with synchronous_commit = off, a commit that was
  * answered may be beyond what is written. The replay position of a replica: what is visible there.
+ * At the end of a page the former already counts the next page's header, which nobody has written,
+ * and the latter does not: taken as it is, an idle primary would stay ahead for ever.
  *
  * Whether it is in recovery is asked once: a promotion may happen in between.
  */
@@ -34,10 +36,25 @@ static const char question[] =
 	" 1, 8) END,"
 	" (extract(epoch FROM pg_catalog.pg_postmaster_start_time()) * 1000000)::bigint,"
 	" (CASE WHEN r THEN pg_catalog.pg_last_wal_replay_lsn()"
-	" ELSE pg_catalog.pg_current_wal_insert_lsn() END - '0/0'::pg_lsn)::text"
+	" ELSE pg_catalog.pg_current_wal_insert_lsn() END - '0/0'::pg_lsn)::text,"
+	" pg_catalog.current_setting('wal_block_size'),"
+	" pg_catalog.pg_size_bytes(pg_catalog.current_setting('wal_segment_size'))"
 	" FROM (SELECT pg_catalog.pg_is_in_recovery() AS r OFFSET 0) AS q";
 
-enum column { COLUMN_RECOVERY, COLUMN_SYSTEM, COLUMN_TIMELINE, COLUMN_STARTED, COLUMN_POSITION };
+enum column {
+	COLUMN_RECOVERY,
+	COLUMN_SYSTEM,
+	COLUMN_TIMELINE,
+	COLUMN_STARTED,
+	COLUMN_POSITION,
+	COLUMN_BLOCK,	/* bytes of a page of WAL */
+	COLUMN_SEGMENT, /* bytes of a file of WAL */
+	COLUMNS,
+};
+
+/* Headers of pages of WAL, and of the first in a file (PostgreSQL's access/xlog_internal.h). */
+#define SHORT_HEADER 24
+#define LONG_HEADER  40
 
 char *question_text(const char *lag_query)
 {
@@ -85,6 +102,27 @@ static struct span read_own_lag(const PGresult *result)
 	return lag;
 }
 
+/* No record ends behind a header: it begins there, and what was written ends before. */
+static uint64_t without_header(uint64_t position, uint64_t block, uint64_t segment)
+{
+	uint64_t header = position % segment < block ? LONG_HEADER : SHORT_HEADER;
+
+	return position % block == header ? position - header : position;
+}
+
+static void read_position(const PGresult *row, struct probe_facts *facts)
+{
+	uint64_t block, segment;
+
+	/* A replica that has replayed nothing yet has no position. */
+	if (read_number(row, COLUMN_POSITION, &facts->position) != OK)
+		facts->position = 0;
+	if (facts->in_recovery || read_number(row, COLUMN_BLOCK, &block) != OK ||
+	    read_number(row, COLUMN_SEGMENT, &segment) != OK || block == 0 || segment == 0)
+		return;
+	facts->position = without_header(facts->position, block, segment);
+}
+
 void question_read(const struct link_answer *answer, struct probe_facts *facts)
 {
 	const PGresult *row = answer->results[0];
@@ -100,17 +138,15 @@ void question_read(const struct link_answer *answer, struct probe_facts *facts)
 		return;
 	/* It spoke, but said nothing we understand: that is no sign of death. */
 	facts->refused = true;
-	if (!row || PQntuples(row) != 1 || PQnfields(row) != COLUMN_POSITION + 1)
+	if (!row || PQntuples(row) != 1 || PQnfields(row) != COLUMNS)
 		return;
 	if (read_number(row, COLUMN_RECOVERY, &recovery) != OK ||
 	    read_number(row, COLUMN_SYSTEM, &facts->system_id) != OK ||
 	    read_number(row, COLUMN_TIMELINE, &timeline) != OK ||
 	    read_number(row, COLUMN_STARTED, &started) != OK)
 		return;
-	/* A replica that has replayed nothing yet has no position. */
-	if (read_number(row, COLUMN_POSITION, &facts->position) != OK)
-		facts->position = 0;
 	facts->in_recovery = recovery != 0;
+	read_position(row, facts);
 	facts->timeline = (uint32_t)timeline;
 	facts->started_us = (int64_t)started;
 	facts->own_lag = read_own_lag(answer->results[1]);

@@ -4,7 +4,8 @@
 
 #include "probe/probe_internal.h"
 
-#define COLUMNS 5
+#define COLUMNS 7
+#define WAL	"8192", "16777216"
 
 /* One row of these texts; NULL is SQL's NULL. */
 static PGresult *row_of(const char *const values[], int columns)
@@ -42,7 +43,7 @@ static struct probe_facts read_both(const char *const values[], int columns, con
 TEST(a_primary)
 {
 	const char *const values[] = { "0", "7710996102658233082", "x0000001A",
-				       "1795356192694537", "50334456" };
+				       "1795356192694537", "50334456", WAL };
 	struct probe_facts facts = read_both(values, COLUMNS, NULL);
 
 	CHECK(facts.answered && !facts.refused && facts.reconnected && !facts.in_recovery);
@@ -55,9 +56,27 @@ TEST(a_primary)
 	CHECK(facts.own_lag.us < 0);
 }
 
+static uint64_t position_of(const char *recovery, const char *position)
+{
+	const char *const values[] = { recovery, "5", "2", "1", position, WAL };
+
+	return read_both(values, COLUMNS, NULL).position;
+}
+
+TEST(a_primary_at_the_end_of_a_page_is_not_ahead)
+{
+	/* 0/3000028: the first page of a file; 0/3002018: another; and records that end near */
+	CHECK_UINT_EQ(position_of("0", "50331688"), 50331648);
+	CHECK_UINT_EQ(position_of("0", "50339864"), 50339840);
+	CHECK_UINT_EQ(position_of("0", "50339880"), 50339880);
+	CHECK_UINT_EQ(position_of("0", "50331672"), 50331672);
+	CHECK_UINT_EQ(position_of("0", "50331648"), 50331648);
+	CHECK_UINT_EQ(position_of("1", "50331688"), 50331688);
+}
+
 TEST(a_replica_with_a_lag_of_its_own)
 {
-	const char *const values[] = { "1", "5", "2", "1795356192694537", "100" };
+	const char *const values[] = { "1", "5", "2", "1795356192694537", "100", WAL };
 
 	CHECK(read_both(values, COLUMNS, NULL).in_recovery);
 	CHECK_INT_EQ(read_both(values, COLUMNS, "1.5").own_lag.us, 1500000);
@@ -69,7 +88,7 @@ TEST(a_replica_with_a_lag_of_its_own)
 
 TEST(a_replica_that_has_replayed_nothing)
 {
-	const char *const values[] = { "1", "5", "2", "1795356192694537", NULL };
+	const char *const values[] = { "1", "5", "2", "1795356192694537", NULL, WAL };
 	struct probe_facts facts = read_both(values, COLUMNS, NULL);
 
 	CHECK(facts.answered);
@@ -78,8 +97,8 @@ TEST(a_replica_that_has_replayed_nothing)
 
 TEST(what_is_not_understood_is_no_answer_but_no_silence)
 {
-	const char *const strange[] = { "1", "five", "2", "1795356192694537", "100" };
-	const char *const no_timeline[] = { "1", "5", NULL, "1795356192694537", "100" };
+	const char *const strange[] = { "1", "five", "2", "1795356192694537", "100", WAL };
+	const char *const no_timeline[] = { "1", "5", NULL, "1795356192694537", "100", WAL };
 	const char *const few[] = { "1", "5" };
 	struct probe_facts facts = read_both(strange, COLUMNS, NULL);
 
