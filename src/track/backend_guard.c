@@ -143,9 +143,11 @@ static bool move(struct backend *backend, const struct message *message, struct 
 	if (!message_is_whole(message) || notice_read(message->body, &view) != OK ||
 	    !is_of_standby(&view))
 		return false;
+	*reply = (struct reply){ .action = REPLY_BROKEN };
 	switch (backend_take_elsewhere(backend)) {
-	case AGAIN: return false;
-	case BROKEN: *reply = (struct reply){ .action = REPLY_BROKEN }; return true;
+	/* Without memory for its requests it cannot be moved, and this is no answer to it. */
+	case AGAIN: return backend->replay.failed;
+	case BROKEN: return true;
 	case OK: break;
 	}
 	*reply = (struct reply){

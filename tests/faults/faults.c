@@ -22,6 +22,7 @@ static const struct scenario *const tables[] = {
 	scenarios_query,
 	scenarios_trouble,
 	scenarios_operator,
+	scenarios_cluster,
 };
 
 static bool verbose;

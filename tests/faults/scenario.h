@@ -31,5 +31,6 @@ extern const struct scenario scenarios_login[];
 extern const struct scenario scenarios_query[];
 extern const struct scenario scenarios_trouble[];
 extern const struct scenario scenarios_operator[];
+extern const struct scenario scenarios_cluster[];
 
 #endif
