@@ -19,6 +19,10 @@
 #include "track/guard.h"
 #include "wire/notice.h"
 
+/* So long SHOW pgcarwash.position waits for a round of probes, and so often it looks. */
+#define POSITION_MS	 2000
+#define POSITION_POLL_MS 10
+
 enum result direct_open(struct session *session)
 {
 	if (database_cluster(session->database) == NULL || session->direction != NULL)
@@ -26,7 +30,7 @@ enum result direct_open(struct session *session)
 	session->direction = mem_alloc_zero(sizeof(*session->direction));
 	if (session->direction == NULL)
 		return BROKEN;
-	session->direction->held_since = MOMENT_NEVER;
+	session->direction->held_since = session->direction->position_asked = MOMENT_NEVER;
 	return OK;
 }
 
@@ -121,7 +125,7 @@ void direct_given_back(struct session *session)
 	/* What it asked last may have been done or may yet be. */
 	if (direction->writes && (session->in_query || session->in_transaction))
 		note_write(session);
-	direction->writes = direction->on_replica = direction->in_turn = false;
+	direction->writes = direction->on_replica = direction->in_turn = direction->judged = false;
 	direction->block_wish = WISH_AUTO;
 	direction->without = 0;
 }
@@ -191,6 +195,10 @@ struct moment direct_hold_ends(const struct session *session, enum ending *why)
 {
 	if (session->direction == NULL || moment_is_never(session->direction->held_since))
 		return MOMENT_NEVER;
+	if (session->direction->asks_position) {
+		*why = END_REPLICA_WAIT;
+		return moment_after(session->direction->held_since, span_ms(POSITION_POLL_MS));
+	}
 	*why = ending_of_hold(session);
 	return moment_after(session->direction->held_since, hold_of(session));
 }
@@ -238,10 +246,45 @@ static void hold(struct session *session)
 		session_watch_deadline(session);
 }
 
+/* ---- waiting for a position ---- */
+
+/* True: it waits now; false: it has waited long enough. */
+static bool wait_for_position(struct session *session)
+{
+	struct direction *direction = session->direction;
+	struct moment     now = loop_now(session->roster->loop);
+
+	if (moment_is_never(direction->position_asked))
+		direction->position_asked = now;
+	if (moment_reached(moment_after(direction->position_asked, span_ms(POSITION_MS)), now))
+		return false;
+	direction->asks_position = true;
+	direction->held_since = now;
+	pool_hold(session->pool, &session->waiter);
+	session_enter(session, SESSION_WAITING);
+	return true;
+}
+
+/* Asks again, from the beginning. */
+static void ask_position_again(struct session *session)
+{
+	struct direction *direction = session->direction;
+
+	direction->asks_position = false;
+	direction->held_since = MOMENT_NEVER;
+	pool_withdraw(&session->waiter);
+	session_enter(session, SESSION_IDLE);
+	loop_at_end(session->roster->loop, &session->pump);
+}
+
 void direct_hold_over(struct session *session)
 {
 	struct direction *direction = session->direction;
 
+	if (direction->asks_position) {
+		ask_position_again(session);
+		return;
+	}
 	if (direction->choice.reason != ROUTE_HELD_NO_REPLICA || direction->waited) {
 		refuse(session, ending_of_hold(session));
 		return;
@@ -334,10 +377,15 @@ enum direct_step direct_begin(struct session *session, struct slice rest,
 	struct server    *server;
 
 	direction->splits = cluster != NULL && cluster_options(cluster)->splits;
-	direction->waited = false;
+	direction->waited = direction->asks_position = false;
+	direction->held_since = MOMENT_NEVER;
 	direction->intent = (struct intent){ .writes = true };
 	if (direction->splits)
 		intent_judge(session, rest, message, &direction->intent);
+	if (direction->intent.own && own_waits(session, &direction->intent) &&
+	    wait_for_position(session))
+		return DIRECT_OVER;
+	direction->position_asked = MOMENT_NEVER;
 	if (direction->moved.len == 0 && direction->splits && is_answered_here(session, rest)) {
 		*answered = direction->intent.len;
 		return session_is_leaving(session) ? DIRECT_OVER : DIRECT_ANSWERED;
@@ -356,6 +404,10 @@ void direct_again(struct session *session)
 {
 	struct server *server;
 
+	if (session->direction->asks_position) {
+		ask_position_again(session);
+		return;
+	}
 	if (decide(session, &server) != OK)
 		return;
 	session_enter(session, SESSION_WORKING);
@@ -377,7 +429,8 @@ enum result direct_granted(struct session *session, struct backend *backend, str
 	direction->in_turn = true;
 	direction->on_replica = direction->splits && direction->choice.on_replica;
 	/* Nothing is written on a replica, even where nobody judges what is sent. */
-	direction->writes = !direction->choice.on_replica && (intent->writes || intent->opens);
+	direction->judged = true;
+	direction->writes = !direction->choice.on_replica && intent->writes;
 	if (direction->on_replica)
 		direction->seen = newest(direction->seen, direction->choice.reached);
 	if (begin.len > 0) {
@@ -413,16 +466,19 @@ bool direct_must_wait(struct session *session, const struct message *message)
 	       !ledger_is_empty(&server_backend(session->server)->ledger);
 }
 
-void direct_sent(struct session *session, char type)
+void direct_sent(struct session *session, const struct message *message)
 {
 	struct direction *direction = session->direction;
+	char              type = message->type;
 
 	if (!begins_turn(type))
 		return;
-	/* Another turn on the same server, which nobody has judged. */
-	if (!direction->in_turn && !direction->choice.on_replica)
-		direction->writes = true;
+	/* Another turn on the same server, which was not looked at before. */
+	if (!direction->judged && !direction->writes && !direction->choice.on_replica)
+		direction->writes = !direction->splits || is_session_pooling(session) ||
+		                    intent_may_write(session, message);
 	direction->in_turn = type != 'Q' && type != 'S' && type != 'F';
+	direction->judged &= direction->in_turn;
 }
 
 /* Cheap: may this be SET, SHOW or RESET? */

@@ -51,6 +51,11 @@ struct direction {
 	bool                writes;     /* what runs on the server may write */
 	bool                on_replica; /* its server is a replica's, and the entry splits */
 	bool                in_turn;    /* the turn's last message was not sent yet */
+	bool                judged;     /* intent is that of the turn being sent */
+
+	/* SHOW of a position that the next round tells. */
+	struct moment position_asked; /* never: it does not wait for that */
+	bool          asks_position;
 };
 
 /* ---- intent.c ---- */
@@ -61,6 +66,8 @@ struct direction {
  */
 void intent_judge(struct session *session, struct slice rest, const struct message *message,
                   struct intent *intent);
+/* True when this one message, of a turn that was not judged as a whole, may write. */
+bool intent_may_write(struct session *session, const struct message *message);
 /* The statements of a turn were refused by a replica: they are taken for writes from now on. */
 void intent_overrule(struct session *session, struct slice requests);
 
@@ -70,6 +77,8 @@ void intent_overrule(struct session *session, struct slice requests);
 bool own_begin(struct session *session, const struct intent *intent);
 /* COMMIT or ROLLBACK of a block for which no server was needed. */
 void own_end(struct session *session, const struct intent *intent);
+/* True when intent asks for a position that is not known yet; a round of probes is asked for. */
+bool own_waits(struct session *session, const struct intent *intent);
 /* Answers the turn in rest, SET, RESET or SHOW of a setting of ours. */
 void own_answer(struct session *session, struct slice rest, const struct intent *intent);
 

@@ -119,6 +119,11 @@ static bool is_read_in_block(const struct direction *direction, const struct ver
 	return direction->begin_reads && is_read(verdict, true);
 }
 
+static bool is_write(const struct verdict *verdict)
+{
+	return verdict->kind == VERDICT_WRITE || verdict->kind == VERDICT_UNKNOWN;
+}
+
 /* Adds what one more statement of the turn means. */
 static void join(struct session *session, struct intent *intent, const struct verdict *verdict)
 {
@@ -128,7 +133,7 @@ static void join(struct session *session, struct intent *intent, const struct ve
 
 	if (verdict->hint == VERDICT_HINT_PRIMARY || intent->hint == VERDICT_HINT_NONE)
 		intent->hint = verdict->hint;
-	intent->writes |= verdict->kind == VERDICT_WRITE || verdict->kind == VERDICT_UNKNOWN;
+	intent->writes |= is_write(verdict);
 	if (opens && !intent->opens && !begun) {
 		intent->opens = true;
 		intent->read_only = says_read_only(session, verdict);
@@ -292,6 +297,29 @@ void intent_judge(struct session *session, struct slice rest, const struct messa
 	if (intent->len > BACKEND_GUARD_MAX)
 		intent->reads = intent->reads && intent->opens;
 	intent->opens |= session->direction->begin.len > 0;
+}
+
+bool intent_may_write(struct session *session, const struct message *message)
+{
+	struct verdict    verdict = { .kind = VERDICT_EMPTY };
+	struct statement *statement;
+	struct parse_view parse;
+	struct bind_view  bind;
+	struct slice      text;
+
+	if (message->type == 'F' || !message_is_whole(message))
+		return true;
+	if (message->type == 'Q' && query_read_query(message->body, &text) == OK)
+		verdict = judge(session, text);
+	if (message->type == 'P' && query_read_parse(message->body, &parse) == OK)
+		verdict = judge(session, parse.text);
+	if (message->type == 'B' && query_read_bind(message->body, &bind) == OK) {
+		statement = conversation_statement(session->conversation, bind.statement);
+		if (statement == NULL)
+			return true;
+		verdict = judge_statement(session, statement);
+	}
+	return is_write(&verdict);
 }
 
 /* ---- what the server knew better ---- */

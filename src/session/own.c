@@ -155,20 +155,44 @@ static void set_read_after(struct session *session, const struct own_setting *se
 		direction->after = need;
 }
 
+/* The round that all is in which the client has written or asked to see. */
+static uint64_t need_of(const struct session *session)
+{
+	const struct direction *direction = session->direction;
+
+	return direction->written > direction->after ? direction->written : direction->after;
+}
+
+bool own_waits(struct session *session, const struct intent *intent)
+{
+	struct cluster    *cluster = database_cluster(session->database);
+	struct own_setting setting;
+	struct slice       name;
+	char               room[VALUE_MAX];
+
+	if (!own_setting_parse(intent->text, &setting) || setting.action != OWN_SETTING_SHOW)
+		return false;
+	name = own_setting_name(&setting);
+	if (!slice_equal(name, SLICE_LITERAL("position")) &&
+	    !(slice_equal(name, SLICE_LITERAL("read_after")) && session->direction->after > 0))
+		return false;
+	if (position_write(cluster, need_of(session), room, sizeof(room)) > 0)
+		return false;
+	position_want(cluster, need_of(session));
+	return true;
+}
+
 static void show_position(struct session *session, const struct own_setting *setting,
                           struct own_reply *reply)
 {
-	const struct direction *direction = session->direction;
-	struct cluster         *cluster = database_cluster(session->database);
-	uint64_t need = direction->written > direction->after ? direction->written :
-	                                                        direction->after;
-	size_t   len = position_write(cluster, need, reply->value, sizeof(reply->value));
+	struct cluster *cluster = database_cluster(session->database);
+	size_t len = position_write(cluster, need_of(session), reply->value, sizeof(reply->value));
 
 	if (len > 0 && len < sizeof(reply->value)) {
 		reply->value[len] = '\0';
 		return;
 	}
-	position_want(cluster, need);
+	position_want(cluster, need_of(session));
 	fail(reply, "55000", "parameter", setting, " is not known yet, ask again");
 }
 

@@ -352,7 +352,7 @@ static bool next_message(struct hand *hand)
 	                            &message);
 	count_message(session, message.type);
 	if (session->direction != NULL)
-		direct_sent(session, message.type);
+		direct_sent(session, &message);
 	return carry_out(hand, &step, &message);
 }
 

@@ -288,8 +288,8 @@ void direct_replayed(struct session *session, struct backend *backend);
 bool direct_must_wait(struct session *session, const struct message *message);
 /* True when the message was answered without the server lent; see direct_begin. */
 bool direct_answers(struct session *session, const struct message *message, size_t *answered);
-/* A message of this type was dealt with. */
-void direct_sent(struct session *session, char type);
+/* This message was dealt with. */
+void direct_sent(struct session *session, const struct message *message);
 /* A ReadyForQuery goes to the client. */
 void direct_ready(struct session *session);
 /* The server goes away; in_query and in_transaction tell how. */

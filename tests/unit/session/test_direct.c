@@ -251,3 +251,46 @@ TEST(without_a_primary_reads_go_on)
 	play(&stage);
 	stage_release(&stage);
 }
+
+TEST(a_block_that_only_read_is_no_write)
+{
+	PLAY(ALICE "> Q(BEGIN)\n< C(BEGIN) Z(T)\n> Q(SELECT HOST)\n< T D(primary) C(SELECT) Z(T)\n"
+		   "> P(|SELECT HOST) B(||) E(|0) S\n< 1 2 D(primary) C(SELECT) Z(T)\n"
+		   "> Q(COMMIT)\n< C(COMMIT) Z(I)\n" HOST REPLICA,
+	     ROUTE_READ, 1);
+}
+
+TEST(a_block_that_wrote_late_is_one)
+{
+	PLAY(ALICE "> Q(BEGIN)\n< C(BEGIN) Z(T)\n> Q(SELECT HOST)\n< T D(primary) C(SELECT) Z(T)\n"
+		   "> P(|STORE 1) B(||) E(|0) S\n< 1 2 C(STORE) Z(T)\n"
+		   "> Q(COMMIT)\n< C(COMMIT) Z(I)\n" HOST PRIMARY,
+	     ROUTE_NOT_FRESH, 1);
+}
+
+TEST(a_position_is_waited_for)
+{
+	PLAY(ALICE "> Q(STORE 1)\n< C(STORE) Z(I)\n> Q(SHOW pgcarwash.position)\nwait 30\n"
+		   "do probe\n< T D(7/1/0/406) C(SHOW) Z(I)\n" HOST REPLICA,
+	     ROUTE_READ, 1);
+}
+
+TEST(but_not_for_ever)
+{
+	PLAY(ALICE "> Q(STORE 1)\n< C(STORE) Z(I)\n> Q(SHOW pgcarwash.position)\n"
+		   "< E(ERROR 55000) Z(I)\n" HOST PRIMARY,
+	     ROUTE_NOT_FRESH, 1);
+}
+
+TEST(a_client_cancels_its_wait_and_waits_anew)
+{
+	STAGE(stage, .databases = SPLIT " failover_hold=2", .replica = true, .act = act);
+
+	begin(&stage);
+	client_new(&stage, "a", ALICE "do lose\nwait 1\n> Q(STORE 1)\n< N(NOTICE 00000)\n"
+		   "mark waits\n< E(ERROR 57014) Z(I)\nwait 3000\n"
+		   "> Q(STORE 2)\n< N(NOTICE 00000)\ndo probe\n< C(STORE) Z(I)\n");
+	client_new(&stage, "b", "await waits\ncancel a\neof\n");
+	play(&stage);
+	stage_release(&stage);
+}
