@@ -217,7 +217,7 @@ TEST(pools_do_not_all_come_back_at_once)
 	world_init(&world, "server_login_retry = 1000", DATABASE);
 	world.fake.login = FAKE_REFUSE;
 	for (int i = 0; i < 8; i++) {
-		char    name[8];
+		char    name[16];
 		int64_t later;
 
 		snprintf(name, sizeof(name), "u%d", i);
