@@ -11,6 +11,7 @@
  */
 
 #include <assert.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "admin/admin_internal.h"
@@ -22,6 +23,9 @@
 #include "session/session.h"
 
 #define TICK_MS	       10
+/* XLOG_BLCKSZ, and SizeOfXLogLongPHD: the longest header of a page. */
+#define PAGE_BYTES     8192
+#define PAGE_HEADER    40
 #define ERRAND_SECONDS 5
 /* When failover_hold is off. */
 #define HOLD_SECONDS 30
@@ -97,18 +101,34 @@ static void finish(struct admin *admin, const char *error)
 
 /* ---- errands ---- */
 
+/*
+ * Where the replica must be. The insert position at the end of a page of WAL already counts the
+ * next page's header (at most PAGE_HEADER bytes, a long one), which no replica replays before
+ * there is a record behind it.
+ */
+static bool read_position(const char *value, char *text, size_t room)
+{
+	uint32_t high, low;
+	int end = 0;
+
+	if (sscanf(value, "%8" SCNx32 "/%8" SCNx32 "%n", &high, &low, &end) != 2 ||
+	    value[end] != '\0')
+		return false;
+	if (low % PAGE_BYTES <= PAGE_HEADER)
+		low -= low % PAGE_BYTES;
+	snprintf(text, room, "%" PRIX32 "/%" PRIX32, high, low);
+	return true;
+}
+
 static void on_position(struct admin *admin, const char *value)
 {
 	struct failover *failover = &admin->failover;
 
-	/* It becomes part of a statement: nothing but what a pg_lsn is made of. */
-	if (strlen(value) >= sizeof(failover->position) ||
-	    value[strspn(value, "0123456789ABCDEF/")] != '\0' || !*value) {
+	/* It becomes part of a statement: it is made anew of two numbers. */
+	if (read_position(value, failover->position, sizeof(failover->position)))
+		failover_enter(failover, FAILOVER_CATCHING);
+	else
 		finish(admin, "the primary did not tell its position");
-		return;
-	}
-	memcpy(failover->position, value, strlen(value) + 1);
-	failover_enter(failover, FAILOVER_CATCHING);
 }
 
 static void on_answer(void *ctx, const char *value, const char *error)
