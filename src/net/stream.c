@@ -429,7 +429,9 @@ struct slice stream_input(const struct stream *stream)
 void stream_consume(struct stream *stream, size_t n)
 {
 	assert(n <= stream->view_len);
-	stream->view += n;
+	/* Without input there is no pointer to move. */
+	if (n > 0)
+		stream->view += n;
 	stream->view_len -= (uint32_t)n;
 	stream->expect = 0;
 	if (stream->view_len == 0 && !stream->telling)
