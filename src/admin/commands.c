@@ -47,8 +47,8 @@ static const struct command commands[] = {
 	  "that asked for it leaves.",
 	  control_suspend },
 	{ "DRAIN", "host[:port]", LEVEL_STEER,
-	  "Sends no new transaction to a host of any cluster, and closes its server connections "
-	  "as they come free. A primary can be drained, too: writes are held until it is not.",
+	  "Sends no new transaction to a host of any cluster; those under way end in peace. A "
+	  "primary can be drained, too: writes are held until it is not.",
 	  control_drain },
 	{ "UNDRAIN", "host[:port]", LEVEL_STEER, "Undoes DRAIN.", control_undrain },
 	{ "FAILOVER", "db TO host[:port]", LEVEL_STEER,
