@@ -114,8 +114,14 @@ static void note_write(struct session *session)
 
 void direct_ready(struct session *session)
 {
-	if (session->direction->writes)
+	struct direction *direction = session->direction;
+
+	if (direction->writes)
 		note_write(session);
+	if (direction->drops && server_backend(session->server)->status == 'I' &&
+	    conversation_errors(session->conversation) == direction->errors)
+		direction->kept &= (uint16_t)~direction->drops;
+	direction->drops = 0;
 }
 
 void direct_given_back(struct session *session)
@@ -154,6 +160,7 @@ static struct route_choice choose(struct session *session, struct cluster *clust
 	struct route_request request = {
 		.reads = intent->reads && !is_session_pooling(session),
 		.read_only_block = intent->opens,
+		.keeps = direction->kept != 0,
 		.need = find_need(session, cluster),
 		.without = direction->without,
 		.waited = direction->waited,
@@ -431,6 +438,9 @@ enum result direct_granted(struct session *session, struct backend *backend, str
 	/* Nothing is written on a replica, even where nobody judges what is sent. */
 	direction->judged = true;
 	direction->writes = !direction->choice.on_replica && intent->writes;
+	direction->kept |= intent->makes;
+	direction->drops = direction->choice.on_replica ? 0 : intent->drops;
+	direction->errors = conversation_errors(session->conversation);
 	if (direction->on_replica)
 		direction->seen = newest(direction->seen, direction->choice.reached);
 	if (begin.len > 0) {
@@ -466,6 +476,19 @@ bool direct_must_wait(struct session *session, const struct message *message)
 	       !ledger_is_empty(&server_backend(session->server)->ledger);
 }
 
+/* Of another turn on the same server, which was not looked at before. */
+static void look_at_next(struct session *session, const struct message *message)
+{
+	struct direction *direction = session->direction;
+	struct intent     intent = { .writes = true };
+
+	if (direction->splits && !is_session_pooling(session))
+		intent_judge_next(session, message, &intent);
+	direction->writes |= intent.writes && !direction->choice.on_replica;
+	direction->kept |= intent.makes;
+	direction->drops = 0;
+}
+
 void direct_sent(struct session *session, const struct message *message)
 {
 	struct direction *direction = session->direction;
@@ -473,10 +496,8 @@ void direct_sent(struct session *session, const struct message *message)
 
 	if (!begins_turn(type))
 		return;
-	/* Another turn on the same server, which was not looked at before. */
-	if (!direction->judged && !direction->writes && !direction->choice.on_replica)
-		direction->writes = !direction->splits || is_session_pooling(session) ||
-		                    intent_may_write(session, message);
+	if (!direction->judged)
+		look_at_next(session, message);
 	direction->in_turn = type != 'Q' && type != 'S' && type != 'F';
 	direction->judged &= direction->in_turn;
 }
