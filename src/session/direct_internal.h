@@ -35,6 +35,9 @@ struct direction {
 	/* A block that the client was told has begun, but no server: its BEGIN; empty: none. */
 	struct buffer begin;
 	bool          begin_reads; /* it says READ ONLY, and a standby can begin it */
+	/* The same of the block whose first turn is under way, lest nothing of it is sent. */
+	struct buffer opened;
+	bool          opened_reads;
 
 	/* A turn that another server is to run: its requests, the first moved_done bytes sent. */
 	struct buffer moved;

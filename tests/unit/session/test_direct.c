@@ -52,6 +52,23 @@ static void begin(struct stage *stage)
 	probe(stage);
 }
 
+static struct stage *demoted;
+
+static void find_demoted(struct loop_task *task)
+{
+	(void)task;
+	find(demoted, 0, ROLE_REPLICA, 0);
+}
+
+static struct loop_task demotion = { .run = find_demoted };
+
+/* The primary is found to follow another host, at the end of a turn that read from clients. */
+static void demote(struct stage *stage)
+{
+	demoted = stage;
+	loop_at_end(stage->loop, &demotion);
+}
+
 static void act(struct stage *stage, const char *word)
 {
 	if (strncmp(word, "probe", 5) == 0)
@@ -62,6 +79,10 @@ static void act(struct stage *stage, const char *word)
 		stage->replica.deaf = true;
 	else if (strncmp(word, "kick", 4) == 0)
 		postgres_kick(&stage->replica);
+	else if (strncmp(word, "crash", 5) == 0)
+		postgres_kick(&stage->postgres);
+	else if (strncmp(word, "demote", 6) == 0)
+		demote(stage);
 }
 
 static uint64_t routed(struct stage *stage, enum route_reason reason)
@@ -293,4 +314,40 @@ TEST(a_client_cancels_its_wait_and_waits_anew)
 	client_new(&stage, "b", "await waits\ncancel a\neof\n");
 	play(&stage);
 	stage_release(&stage);
+}
+
+/* The primary dies with the request on its way to be sent: nobody notices but for the notice. */
+TEST(a_turn_of_which_nothing_was_sent_is_held)
+{
+	PLAY(ALICE "> Q(STORE 1)\n< C(STORE) Z(I)\nwait 1\n"
+		   "> Q(STORE 2)\ndo crash\n< N(NOTICE 00000)\ndo probe\n< C(STORE) Z(I)\n",
+	     ROUTE_HELD_NO_PRIMARY, 1);
+}
+
+TEST(a_batch_of_which_nothing_was_sent_is_held)
+{
+	PLAY(ALICE "> P(a|STORE 1) B(|a) E(|0) S\n< 1 2 C(STORE) Z(I)\nwait 1\n"
+		   "> B(|a) E(|0) S\ndo crash\n< N(NOTICE 00000)\ndo probe\n< 2 C(STORE) Z(I)\n",
+	     ROUTE_HELD_NO_PRIMARY, 1);
+}
+
+TEST(a_block_of_which_nothing_was_sent_is_held)
+{
+	PLAY(ALICE "> Q(STORE 1)\n< C(STORE) Z(I)\n> Q(BEGIN)\n< C(BEGIN) Z(T)\nwait 1\n"
+		   "> Q(SELECT HOST)\ndo crash\n< N(NOTICE 00000)\n"
+		   "do probe\n< T D(primary) C(SELECT) Z(T)\n> Q(COMMIT)\n< C(COMMIT) Z(I)\n",
+	     ROUTE_HELD_NO_PRIMARY, 1);
+}
+
+/* What was sent may have been done. */
+TEST(a_turn_that_was_sent_is_not_sent_again)
+{
+	PLAY(ALICE "> Q(SLEEP)\nwait 5\ndo crash\n< E(FATAL 08P01)\neof\n", ROUTE_WRITE, 1);
+}
+
+TEST(nothing_goes_to_a_host_that_has_just_been_demoted)
+{
+	PLAY(ALICE "> Q(STORE 1)\n< C(STORE) Z(I)\nwait 1\n> Q(STORE 2)\ndo demote\n"
+		   "< N(NOTICE 00000)\ndo probe\n< C(STORE) Z(I)\n",
+	     ROUTE_HELD_NO_PRIMARY, 1);
 }
