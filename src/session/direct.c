@@ -113,6 +113,16 @@ static void note_write(struct session *session)
 		                    session->direction->written);
 }
 
+/* What was read on the primary is in no older state than the newest round sent. */
+static void note_seen(struct session *session)
+{
+	const struct cluster *cluster = database_cluster(session->database);
+	struct direction     *direction = session->direction;
+
+	if (cluster != NULL && direction->splits && !direction->on_replica)
+		direction->seen = newest(direction->seen, position_need(cluster) - 1);
+}
+
 void direct_ready(struct session *session)
 {
 	buffer_release(&session->direction->opened);
@@ -127,6 +137,7 @@ void direct_given_back(struct session *session)
 	/* What it asked last may have been done or may yet be. */
 	if (direction->writes && (session->in_query || session->in_transaction))
 		note_write(session);
+	note_seen(session);
 	buffer_release(&direction->opened);
 	direction->writes = direction->on_replica = direction->in_turn = direction->judged = false;
 	direction->block_wish = WISH_AUTO;

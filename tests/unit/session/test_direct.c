@@ -33,14 +33,22 @@ static void find(struct stage *stage, unsigned host, enum endpoint_role role, ui
 	database_cluster_changed(database, &change);
 }
 
-/* A round of probes: the replica has all that the primary had when it was sent. */
-static void probe(struct stage *stage)
+/* The primary is ahead of what the replica has replayed. */
+static uint64_t probe_primary(struct stage *stage)
 {
 	struct database *database = pools_database(stage->pools, SLICE_LITERAL("db"));
 	uint64_t round = position_send_round(database_cluster(database), loop_now(stage->loop));
 
 	position += 10;
 	find(stage, 0, ROLE_PRIMARY, round);
+	return round;
+}
+
+/* A round of probes: the replica has all that the primary had when it was sent. */
+static void probe(struct stage *stage)
+{
+	uint64_t round = probe_primary(stage);
+
 	find(stage, 1, ROLE_REPLICA, round);
 }
 
@@ -73,6 +81,8 @@ static void act(struct stage *stage, const char *word)
 {
 	if (strncmp(word, "probe", 5) == 0)
 		probe(stage);
+	else if (strncmp(word, "ahead", 5) == 0)
+		probe_primary(stage);
 	else if (strncmp(word, "lose", 4) == 0)
 		find(stage, 0, ROLE_UNKNOWN, 0);
 	else if (strncmp(word, "deaf", 4) == 0)
@@ -149,6 +159,21 @@ TEST(unless_the_database_is_the_scope)
 	begin(&stage);
 	client_new(&stage, "a", ALICE "> Q(STORE 1)\n< C(STORE) Z(I)\nmark written\n");
 	client_new(&stage, "b", BOB "await written\n" HOST PRIMARY);
+	play(&stage);
+	stage_release(&stage);
+}
+
+/* Who has read from the primary reads nothing older after that. */
+TEST(a_client_does_not_go_back_from_what_it_has_read)
+{
+	STAGE(stage, .databases = SPLIT, .replica = true, .act = act);
+
+	begin(&stage);
+	client_new(&stage, "a", ALICE HOST REPLICA "do ahead\nwait 1\n" HOST REPLICA
+		   "> Q(SELECT HOST /* pgcarwash: primary */)\n"
+		   "< T D(HOST /* pgcarwash: primary */) C(SELECT) Z(I)\n" HOST PRIMARY
+		   "mark read\nawait other\ndo probe\nwait 1\n" HOST REPLICA);
+	client_new(&stage, "b", BOB "await read\n" HOST REPLICA "mark other\n");
 	play(&stage);
 	stage_release(&stage);
 }
