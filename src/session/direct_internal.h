@@ -30,7 +30,7 @@ struct direction {
 	enum route_wish block_wish; /* of the block begun: SET LOCAL, or a hint in its BEGIN */
 	uint64_t        written;    /* the round its newest write is in */
 	uint64_t        after;      /* SET pgcarwash.read_after */
-	uint64_t        seen;       /* the newest round it has read from, on a replica or the primary */
+	uint64_t        seen;       /* the newest round it has read from, anywhere */
 
 	/* A block that the client was told has begun, but no server: its BEGIN; empty: none. */
 	struct buffer begin;
