@@ -347,7 +347,7 @@ def test_replication_waits_for_a_primary(splitter, own_cluster):
     wait_state(p, one.primary, "down")
     wire = p.wire("postgres", "app", login=False)
     wire.send(startup({"user": "postgres", "database": "app", "replication": "database"}))
-    wire.quiet(1)
+    assert wire.quiet(1)
     one.primary.start()
     wire.until("Z")
     assert where(wire) == "node0"
