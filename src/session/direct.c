@@ -3,9 +3,6 @@
  * lets the policy choose a host, waits where there is none now, and sees that a turn on a replica
  * is alone, can be moved, and that later reads see what was written. Owns struct direction, which
  * clients of other entries do not have. Called by request.c and reply.c.
- *
- * A turn that another server is to run after all is kept in direction->moved and read by the pump
- * as if it came from the client.
  */
 #include "direct_internal.h"
 
@@ -39,6 +36,7 @@ void direct_close(struct session *session)
 	if (session->direction == NULL)
 		return;
 	buffer_release(&session->direction->begin);
+	buffer_release(&session->direction->opened);
 	buffer_release(&session->direction->moved);
 	mem_free(session->direction);
 	session->direction = NULL;
@@ -112,10 +110,21 @@ static void note_write(struct session *session)
 		                    session->direction->written);
 }
 
+/* What was read on the primary is in no older state than the newest round sent. */
+static void note_seen(struct session *session)
+{
+	const struct cluster *cluster = database_cluster(session->database);
+	struct direction     *direction = session->direction;
+
+	if (cluster != NULL && direction->splits && !direction->on_replica)
+		direction->seen = newest(direction->seen, position_need(cluster) - 1);
+}
+
 void direct_ready(struct session *session)
 {
 	struct direction *direction = session->direction;
 
+	buffer_release(&direction->opened);
 	if (direction->writes)
 		note_write(session);
 	if (direction->drops && server_backend(session->server)->status == 'I' &&
@@ -131,6 +140,8 @@ void direct_given_back(struct session *session)
 	/* What it asked last may have been done or may yet be. */
 	if (direction->writes && (session->in_query || session->in_transaction))
 		note_write(session);
+	note_seen(session);
+	buffer_release(&direction->opened);
 	direction->writes = direction->on_replica = direction->in_turn = direction->judged = false;
 	direction->block_wish = WISH_AUTO;
 	direction->without = 0;
@@ -447,11 +458,18 @@ enum result direct_granted(struct session *session, struct backend *backend, str
 		enum route_wish wish = direction->block_wish;
 
 		result = conversation_open_block(session->conversation, backend, begin, out);
+		direction->opened = direction->begin;
+		direction->opened_reads = direction->begin_reads;
+		buffer_init(&direction->begin);
 		direct_forget_block(session);
 		direction->block_wish = wish;
 	}
-	if (direction->on_replica && !intent->opens && !is_session_pooling(session))
+	if (is_session_pooling(session))
+		return result;
+	if (direction->on_replica && !intent->opens)
 		backend_guard(backend);
+	else
+		backend_keep(backend);
 	return result;
 }
 
@@ -527,50 +545,4 @@ bool direct_answers(struct session *session, const struct message *message, size
 	own_answer(session, message_bytes(message), &intent);
 	*answered = intent.len;
 	return true;
-}
-
-/* ---- moving a turn ---- */
-
-struct slice direct_moved(const struct session *session)
-{
-	const struct direction *direction = session->direction;
-	struct slice            all;
-
-	if (direction == NULL || direction->moved.len == 0)
-		return SLICE_NONE;
-	all = buffer_slice(&direction->moved);
-	return (struct slice){ all.data + direction->moved_done, all.len - direction->moved_done };
-}
-
-void direct_consume(struct session *session, size_t n)
-{
-	struct direction *direction = session->direction;
-
-	direction->moved_done += n;
-	if (direction->moved_done < direction->moved.len)
-		return;
-	buffer_release(&direction->moved);
-	direction->moved_done = 0;
-}
-
-void direct_move(struct session *session, enum moved_why why)
-{
-	struct direction *direction = session->direction;
-	uint64_t          without = direction->without;
-	bool              in_query = session->in_query, in_transaction = session->in_transaction;
-
-	buffer_release(&direction->moved);
-	direction->moved_done = 0;
-	conversation_replay(session->conversation, server_backend(session->server),
-	                    &direction->moved);
-	direction->moved_to_primary = why != MOVED_LOST;
-	if (why == MOVED_REFUSED)
-		intent_overrule(session, buffer_slice(&direction->moved));
-	session->in_query = session->in_transaction = false;
-	session_give_back(session);
-	session->in_query = in_query;
-	session->in_transaction = in_transaction;
-	direction->without = without | UINT64_C(1) << direction->choice.host;
-	session_enter(session, SESSION_IDLE);
-	loop_at_end(session->roster->loop, &session->pump);
 }
