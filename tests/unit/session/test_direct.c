@@ -328,7 +328,8 @@ TEST(what_is_made_in_a_block_is_kept)
 TEST(a_block_that_reads_only_stays_there_too)
 {
 	PLAY(ALICE "> Q(LISTEN c)\n< C(LISTEN) Z(I)\n> Q(BEGIN READ ONLY)\n< C(BEGIN) Z(T)\n"
-		   "> Q(SELECT HOST)\n< T D(primary) C(SELECT) Z(T)\n> Q(COMMIT)\n< C(COMMIT) Z(I)\n",
+		   "> Q(SELECT HOST)\n< T D(primary) C(SELECT) Z(T)\n"
+		   "> Q(COMMIT)\n< C(COMMIT) Z(I)\n",
 	     ROUTE_KEEPS, 1);
 }
 
