@@ -229,6 +229,23 @@ static enum pump_step break_off(struct hand *hand, enum ending why)
 	return PUMP_MOVE;
 }
 
+/* A message that nothing follows from; the run it joins is nearly always its creditor's already. */
+static enum pump_step pass_on(struct hand *hand, const struct message *message,
+                              struct conversation *creditor)
+{
+	struct pump *pump = &hand->server->pump;
+	size_t       n = MESSAGE_HEADER_LEN + message->body.len;
+
+	if (!message_is_whole(message) || (pump->run && pump->run_to != creditor)) {
+		take_message(hand, message, creditor);
+		return is_interrupted(hand) ? PUMP_MOVE : PUMP_ON;
+	}
+	pump->run_to = creditor;
+	pump->run += n;
+	pump->done += n;
+	return PUMP_ON;
+}
+
 static enum pump_step next_message(struct hand *hand)
 {
 	struct server      *server = hand->server;
@@ -253,10 +270,8 @@ static enum pump_step next_message(struct hand *hand)
 		return is_interrupted(hand) ? PUMP_MOVE : PUMP_ON;
 	}
 	pump->rows = 0;
-	if (backend_passes(&server->backend, &message, &creditor)) {
-		take_message(hand, &message, creditor);
-		return is_interrupted(hand) ? PUMP_MOVE : PUMP_ON;
-	}
+	if (backend_passes(&server->backend, &message, &creditor))
+		return pass_on(hand, &message, creditor);
 	reply = backend_reply(&server->backend, &message);
 	if (reply.action == REPLY_BROKEN)
 		return break_off(hand, END_SERVER_PROTOCOL);
