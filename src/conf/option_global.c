@@ -241,7 +241,8 @@ static const struct option rows[] = {
 	"plain password." },
 { TIME(probe_timeout), LIVE, .standard = "3", .group = GROUP_ROUTING,
   .help = "A host that has not answered a probe, or not let us connect, in this time is down: no "
-	"transaction goes there until it answers again. 0 counts as the default." },
+	"transaction goes there until it answers again. With a probe_interval of half of it or "
+	"less, the time counts from the host's last answer. 0 counts as the default." },
 { TEXT(probe_user), LIVE, .group = GROUP_ROUTING,
   .help = "Who asks the hosts. Needs no rights beyond logging in to the entry's database; but "
 	"only a member of pg_monitor sees at once that a replica follows a new primary, and "

@@ -52,7 +52,7 @@ listen postgres
             return False
 
     def stop(self):
-        self.process.send_signal(signal.SIGINT)
+        self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(10)
         finally:
