@@ -63,17 +63,6 @@ static void on_grant(struct waiter *waiter, struct server *server)
 		loop_at_end(session->roster->loop, &session->pump);
 }
 
-static void on_refuse(struct waiter *waiter, enum ending why, struct slice error)
-{
-	struct session *session = CONTAINER_OF(waiter, struct session, waiter);
-
-	if (error.len > 0) {
-		session_write(session, error);
-		session->told = true;
-	}
-	session_end(session, why, NULL);
-}
-
 void replication_begin(struct session *session)
 {
 	struct waiter *waiter = &session->waiter;
@@ -83,7 +72,7 @@ void replication_begin(struct session *session)
 	waiter->startup = &session->login->params;
 	waiter->replication = session->replication;
 	waiter->on_grant = on_grant;
-	waiter->on_refuse = on_refuse;
+	waiter->on_refuse = session_refused;
 	/* Its server has to be started first: that is never at once. */
 	if (pool_ask(session->pool, waiter, &server) == OK)
 		on_grant(waiter, server);
