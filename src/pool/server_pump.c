@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "pool_internal.h"
 #include "track/conversation.h"
+#include "track/guard.h"
 #include "wire/frame.h"
 #include "wire/notice.h"
 #include "wire/result.h"
@@ -229,6 +230,29 @@ static enum pump_step break_off(struct hand *hand, enum ending why)
 	return PUMP_MOVE;
 }
 
+/* It goes away, and what it was lent for has not been sent yet: that is run elsewhere. */
+static bool is_last_word(const struct server *server, const struct message *message)
+{
+	struct notice_view view;
+
+	return message->type == 'E' && message_is_whole(message) && server_is_unsent(server) &&
+	       backend_is_kept(&server->backend) && notice_read(message->body, &view) == OK &&
+	       notice_is_fatal(&view);
+}
+
+static enum pump_step leave(struct hand *hand, const struct message *message)
+{
+	struct server *server = hand->server;
+	char           text[256];
+
+	server_error_text(message->body, text, sizeof(text));
+	pool_smell(server->pool, message->body);
+	flush_run(hand);
+	if (server->lend_number == hand->lend_number)
+		server_close(server, END_SERVER_CRASHED, text);
+	return PUMP_MOVE;
+}
+
 static enum pump_step next_message(struct hand *hand)
 {
 	struct server      *server = hand->server;
@@ -257,6 +281,8 @@ static enum pump_step next_message(struct hand *hand)
 		take_message(hand, &message, creditor);
 		return is_interrupted(hand) ? PUMP_MOVE : PUMP_ON;
 	}
+	if (is_last_word(server, &message))
+		return leave(hand, &message);
 	reply = backend_reply(&server->backend, &message);
 	if (reply.action == REPLY_BROKEN)
 		return break_off(hand, END_SERVER_PROTOCOL);

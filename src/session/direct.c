@@ -39,6 +39,7 @@ void direct_close(struct session *session)
 	if (session->direction == NULL)
 		return;
 	buffer_release(&session->direction->begin);
+	buffer_release(&session->direction->opened);
 	buffer_release(&session->direction->moved);
 	mem_free(session->direction);
 	session->direction = NULL;
@@ -112,8 +113,19 @@ static void note_write(struct session *session)
 		                    session->direction->written);
 }
 
+/* What was read on the primary is in no older state than the newest round sent. */
+static void note_seen(struct session *session)
+{
+	const struct cluster *cluster = database_cluster(session->database);
+	struct direction     *direction = session->direction;
+
+	if (cluster != NULL && direction->splits && !direction->on_replica)
+		direction->seen = newest(direction->seen, position_need(cluster) - 1);
+}
+
 void direct_ready(struct session *session)
 {
+	buffer_release(&session->direction->opened);
 	if (session->direction->writes)
 		note_write(session);
 }
@@ -125,6 +137,8 @@ void direct_given_back(struct session *session)
 	/* What it asked last may have been done or may yet be. */
 	if (direction->writes && (session->in_query || session->in_transaction))
 		note_write(session);
+	note_seen(session);
+	buffer_release(&direction->opened);
 	direction->writes = direction->on_replica = direction->in_turn = direction->judged = false;
 	direction->block_wish = WISH_AUTO;
 	direction->without = 0;
@@ -437,11 +451,18 @@ enum result direct_granted(struct session *session, struct backend *backend, str
 		enum route_wish wish = direction->block_wish;
 
 		result = conversation_open_block(session->conversation, backend, begin, out);
+		direction->opened = direction->begin;
+		direction->opened_reads = direction->begin_reads;
+		buffer_init(&direction->begin);
 		direct_forget_block(session);
 		direction->block_wish = wish;
 	}
-	if (direction->on_replica && !intent->opens && !is_session_pooling(session))
+	if (is_session_pooling(session))
+		return result;
+	if (direction->on_replica && !intent->opens)
 		backend_guard(backend);
+	else
+		backend_keep(backend);
 	return result;
 }
 
@@ -532,9 +553,19 @@ void direct_consume(struct session *session, size_t n)
 	direction->moved_done = 0;
 }
 
+/* What was noted when the turn got its server is as before: nothing was sent. */
+static void close_block(struct direction *direction, struct buffer opened, enum route_wish wish)
+{
+	direction->begin = opened;
+	direction->begin_reads = direction->opened_reads;
+	direction->block_wish = wish;
+}
+
 void direct_move(struct session *session, enum moved_why why)
 {
 	struct direction *direction = session->direction;
+	struct buffer     opened = direction->opened;
+	enum route_wish   wish = direction->block_wish;
 	uint64_t          without = direction->without;
 	bool              in_query = session->in_query, in_transaction = session->in_transaction;
 
@@ -542,14 +573,19 @@ void direct_move(struct session *session, enum moved_why why)
 	direction->moved_done = 0;
 	conversation_replay(session->conversation, server_backend(session->server),
 	                    &direction->moved);
-	direction->moved_to_primary = why != MOVED_LOST;
+	direction->moved_to_primary = why != MOVED_LOST && why != MOVED_UNSENT;
+	buffer_init(&direction->opened);
 	if (why == MOVED_REFUSED)
 		intent_overrule(session, buffer_slice(&direction->moved));
 	session->in_query = session->in_transaction = false;
 	session_give_back(session);
 	session->in_query = in_query;
 	session->in_transaction = in_transaction;
-	direction->without = without | UINT64_C(1) << direction->choice.host;
+	if (why == MOVED_UNSENT)
+		close_block(direction, opened, wish);
+	else
+		without |= UINT64_C(1) << direction->choice.host;
+	direction->without = without;
 	session_enter(session, SESSION_IDLE);
 	loop_at_end(session->roster->loop, &session->pump);
 }

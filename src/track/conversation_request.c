@@ -250,13 +250,13 @@ static bool begins_turn(const struct backend *backend)
 static void record(struct backend *backend, const struct message *message)
 {
 	struct slice bytes = message_bytes(message);
-
+	bool is_chosen = backend->guarded || backend->keeps;
 	bool fits = backend->replay.len + bytes.len <=
 		    (backend->guarded ? BACKEND_GUARD_MAX : REPLAY_MAX);
 	bool is_known = is_extended(message->type) || message->type == 'S' ||
-			message->type == 'H' || (message->type == 'Q' && backend->guarded);
+			message->type == 'H' || (message->type == 'Q' && is_chosen);
 
-	if (!backend->guarded && begins_turn(backend)) {
+	if (!is_chosen && begins_turn(backend)) {
 		backend->recording = is_extended(message->type);
 		buffer_clear(&backend->replay);
 	}
@@ -322,7 +322,7 @@ struct step conversation_request(struct conversation *conversation, struct backe
 	buffer_clear(&backend->own);
 	if (conversation->portal_may_drop && backend_is_clean(backend))
 		conversation->portal_may_drop = false;
-	if (conversation->tracks_statements || backend->guarded)
+	if (conversation->tracks_statements || backend->guarded || backend->keeps)
 		record(backend, message);
 	step = with_server(conversation, backend, message);
 	if (step.kind == STEP_END && step.ending == END_NO_MEMORY)

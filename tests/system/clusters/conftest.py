@@ -8,6 +8,7 @@ import harness
 SCHEMA = clusters.PLACE + """;
     create table notes (id int primary key, v int not null default 0, who text);
     insert into notes select n, 0 from generate_series(1, 2000) n;
+    create table events (worker int, seq int);
     create table log (worker int, seq int, primary key (worker, seq));
     create function bump(int) returns int language sql volatile as
         'update notes set v = v + 1 where id = $1 returning v';
