@@ -86,7 +86,8 @@ static void decode(struct slice text, struct buffer *out)
 		char c = text.data[i];
 
 		if (c == '%' && i + 2 < text.len) {
-			c = (char)(text_hex_digit(text.data[i + 1]) << 4 | text_hex_digit(text.data[i + 2]));
+			c = (char)(text_hex_digit(text.data[i + 1]) << 4 |
+				   text_hex_digit(text.data[i + 2]));
 			i += 2;
 		}
 		buffer_append(out, &c, 1);
