@@ -182,13 +182,13 @@ endef
 $(foreach flavour,$(FLAVOURS),$(eval $(call flavour_rules,$(flavour))))
 
 define fuzz_rules
-build/fuzz/fuzz_$(1): build/fuzz/obj/tests/fuzz/fuzz_$(1).o $(if $(filter login,$(1)),build/fuzz/libstage.a) \
+build/fuzz/fuzz_$(1): build/fuzz/obj/tests/fuzz/fuzz_$(1).o $(if $(filter login split,$(1)),build/fuzz/libstage.a) \
 		$(call libraries,fuzz,$(FOLDERS))
 	$$(call say,LINK,$$@)
 	$$(call link,fuzz,$$^,-fsanitize=fuzzer)
 
 build/asan/tests/fuzz/replay_$(1): build/asan/obj/tests/fuzz/fuzz_$(1).o build/asan/obj/tests/fuzz/replay.o \
-		$(if $(filter login,$(1)),build/asan/libstage.a) $(call libraries,asan,$(FOLDERS))
+		$(if $(filter login split,$(1)),build/asan/libstage.a) $(call libraries,asan,$(FOLDERS))
 	$$(call say,LINK,$$@)
 	@mkdir -p $$(@D)
 	$$(call link,asan,$$^)
@@ -208,7 +208,7 @@ test_daemon = $(if $(MAIN),build/$(TEST_FLAVOUR)/pgcarwash)
 
 .PHONY: always all release debug asan check check-unit check-asan check-wire check-faults check-system check-drivers \
 	check-static check-fuzz-replay fuzz bench bench-parts demo format docs deps deps-check deps-drivers \
-	deps-bench check-regress install uninstall deb check-install clean help
+	deps-bench check-regress check-stale install uninstall deb check-install clean help
 
 all: release ## build build/release/pgcarwash
 
@@ -253,6 +253,9 @@ fuzz: $(FUZZERS:%=build/fuzz/fuzz_%) ## each fuzz target for FUZZ_SECONDS (clang
 
 check-regress: release ## PostgreSQL's own suite through an entry that splits
 	$(call script,tests/regress/run.sh,build/release/pgcarwash)
+
+check-stale: release ## 100,000 writes and reads of them while replicas suffer
+	$(Q)STALE_PAIRS=$${STALE_PAIRS:-100000} tests/system/run.sh clusters/test_stale.py -s
 
 bench: deps-bench release ## compare with no pooler, pgbouncer and haproxy
 	$(call script,tests/bench/run.sh,build/release/pgcarwash)

@@ -104,8 +104,7 @@ static uint16_t kept_by(const struct session *session, struct slice text,
 /* In a block that was begun READ ONLY, or by this statement becomes so before it has read. */
 static bool is_read_in_block(const struct direction *direction, const struct verdict *verdict)
 {
-	bool lesser = verdict->isolation == VERDICT_ISOLATION_NOT_SAID ||
-	              verdict->isolation == VERDICT_ISOLATION_LESS;
+	bool lesser = verdict_is_isolation_for_standby(verdict);
 
 	if (verdict->kind == VERDICT_SETTING && lesser && !verdict->makes &&
 	    verdict->default_access == VERDICT_ACCESS_NOT_SAID &&
@@ -293,6 +292,12 @@ static bool judge_batch(struct batch *batch, struct slice rest)
 	return false;
 }
 
+/* A block of which no statement is known yet may write, unless it said that it will not. */
+static bool may_begin_on_replica(const struct direction *direction)
+{
+	return direction->begin.len == 0 || direction->begin_reads;
+}
+
 void intent_judge(struct session *session, struct slice rest, const struct message *message,
                   struct intent *intent)
 {
@@ -311,6 +316,8 @@ void intent_judge(struct session *session, struct slice rest, const struct messa
 			intent->makes = 0;
 		if (!batch.executes || batch.parses != 1)
 			intent->drops = 0;
+		if (batch.parses == 0)
+			intent->reads = may_begin_on_replica(session->direction);
 	}
 	if (intent->len > BACKEND_GUARD_MAX)
 		intent->reads = intent->reads && intent->opens;

@@ -4,6 +4,12 @@
  */
 #include "sql/reading.h"
 
+bool verdict_is_isolation_for_standby(const struct verdict *verdict)
+{
+	return verdict->isolation == VERDICT_ISOLATION_NOT_SAID ||
+	       verdict->isolation == VERDICT_ISOLATION_LESS;
+}
+
 bool verdict_is_read(const struct verdict *verdict, bool read_only)
 {
 	unsigned against = VERDICT_SESSION_STATE | VERDICT_SETS | VERDICT_COPY_IN |
@@ -11,7 +17,8 @@ bool verdict_is_read(const struct verdict *verdict, bool read_only)
 
 	if (verdict->kind == VERDICT_EMPTY)
 		return true;
-	if (verdict->kind != VERDICT_READ || (verdict->flags & VERDICT_CLOSES))
+	if (verdict->kind != VERDICT_READ || (verdict->flags & VERDICT_CLOSES) ||
+	    !verdict_is_isolation_for_standby(verdict))
 		return false;
 	if (!read_only)
 		against |= VERDICT_CURSOR;
@@ -33,8 +40,7 @@ bool verdict_opens(const struct verdict *verdict)
 
 bool verdict_says_read_only(const struct verdict *verdict, bool by_default)
 {
-	if (verdict->isolation != VERDICT_ISOLATION_NOT_SAID &&
-	    verdict->isolation != VERDICT_ISOLATION_LESS)
+	if (!verdict_is_isolation_for_standby(verdict))
 		return false;
 	if (verdict->access == VERDICT_ACCESS_NOT_SAID)
 		return by_default;
