@@ -8,6 +8,7 @@ import time
 import pytest
 
 import harness
+import wireclient
 from wireclient import (ServerError, bind, errors, execute, extended, kinds, parse, query, rows,
                         sync, wait_until)
 
@@ -395,6 +396,7 @@ def test_pause_and_resume(pooler, pg):
     assert refused(p, "RESUME") == "pooler is not paused/suspended"
     assert refused(p, "PAUSE nowhere") == "no such database: nowhere"
     assert refused(p, f"PAUSE {harness.CONSOLE}") == f"cannot pause admin db: {harness.CONSOLE}"
+    assert refused(p, f"RESUME {harness.CONSOLE}") == f"database {harness.CONSOLE} is not paused"
     p.console("PAUSE")
     assert table(p.console("SHOW STATE"))["paused"] == "yes" if p.kind == "pgcarwash" else True
     assert refused(p, "PAUSE") == "already suspended/paused"
@@ -506,6 +508,33 @@ def test_shutdown(pooler, command, waits):
         assert wire.value("select 'still'") == "still"
         wire.close()
     assert p.wait_end(3) == 0
+
+
+def test_a_command_that_is_much_too_long(pooler):
+    p = pooler()
+    with p.wire("admin", harness.CONSOLE) as console:
+        console.send(query("SHOW " + "x" * 70000))
+        assert console.until("E")[-1].fields()["M"] == "incomplete pkt"
+    assert p.console("SHOW VERSION")
+
+
+@pytest.mark.pgcarwash
+def test_another_shutdown_changes_what_is_waited_for(pooler):
+    """It never costs a transaction; only the one without a word does not wait."""
+    p = pooler()
+    idle, busy = p.wire(), p.wire()
+    busy.sql("begin")
+    idle.value("select 1")
+    with wireclient.Wire(p.socket, "admin", "pgcarwash") as console:
+        for command in ("SHUTDOWN WAIT_FOR_CLIENTS", "SHUTDOWN WAIT_FOR_CLIENTS",
+                        "SHUTDOWN WAIT_FOR_SERVERS"):
+            assert kinds(console.ask(query(command))) == "CZ"
+            assert busy.value("select 'not harmed'") == "not harmed"
+        idle.send(query("select 2"))
+        assert "server shutting down" in str(idle.until("E")[-1].fields())
+        busy.sql("commit")
+        assert p.wait_end(3) == 0
+    assert "server connections dropped, exiting" in p.log()
 
 
 @pytest.mark.pgcarwash
