@@ -1,6 +1,7 @@
 """The console: every command, its columns and types, by every kind of client."""
 
 import asyncio
+import socket
 import subprocess
 import threading
 import time
@@ -257,6 +258,30 @@ def test_pools_tell_the_truth(pooler):
     assert int(pool["sv_idle"]) + int(pool["sv_used"]) == 2
     for client in clients:
         client.close()
+
+
+def test_who_waits_for_the_first_server(pooler, pg):
+    """A client that has proved itself waits like any other, and its time is counted."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        p = pooler(databases={"app": {"port": silent.getsockname()[1]}}, server_login_retry=1)
+        with p.wire(login=False) as late:
+            late.send(wireclient.startup({"user": "app", "database": "app"}))
+            wait_until(lambda: p.pool().get("cl_waiting") == "1", 5, "the client")
+            [row] = [r for r in p.console("SHOW CLIENTS") if r["user"] == "app"]
+            assert row["state"] == "waiting"
+            [row] = [r for r in p.console("SHOW SOCKETS")
+                     if r["user"] == "app" and r["type"] == "C"]
+            assert row["state"] == "cl_waiting"
+            lists = {r["list"]: r["items"] for r in p.console("SHOW LISTS")}
+            assert lists["login_clients"] == "0" and lists["used_clients"] == "2"
+            time.sleep(0.3)
+            p.databases["app"] = {"port": pg.port}
+            p.reload()
+            silent.close()
+            late.until("Z")
+        [row] = [r for r in p.console("SHOW STATS") if r["database"] == "app"]
+        assert int(row["total_wait_time"]) > 250000
+        assert row["total_server_assignment_count"] == "0"
 
 
 def test_stats_count(pooler):
