@@ -27,10 +27,10 @@ void pidfile_remove(const char *path);
 /*
  * Goes to the background. The process that was started stays until the one in the background
  * calls process_report or dies, and leaves with 0 or 1 then, so that whoever started it knows
- * how it went.
+ * how it went. stderr stays open until then: it says why it did not go well.
  */
 enum result process_go_to_background(void) MUST_USE;
-/* All is up. Nothing in the foreground. */
+/* All is up: closes stderr. Nothing in the foreground. */
 void process_report(void);
 
 /* The name that ps and top show; its first 15 bytes. "" changes nothing. */

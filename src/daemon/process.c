@@ -180,14 +180,14 @@ static void wait_for_report(int fd, pid_t child)
 	_exit(got == 1 ? 0 : 1);
 }
 
-static enum result detach_standard_files(void)
+/* first to last of the three standard files lead nowhere from here on. */
+static enum result detach_standard_files(int first, int last)
 {
 	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	if (fd < 0)
 		return BROKEN;
-	log_detach_stderr();
-	for (int standard = 0; standard < 3; standard++)
+	for (int standard = first; standard <= last; standard++)
 		if (dup2(fd, standard) < 0)
 			return BROKEN;
 	if (fd > 2)
@@ -220,7 +220,8 @@ enum result process_go_to_background(void)
 		goto failed;
 	if (child > 0)
 		_exit(0);
-	if (detach_standard_files() == OK)
+	/* What still goes wrong is said where the one who started us sees it. */
+	if (detach_standard_files(STDIN_FILENO, STDOUT_FILENO) == OK)
 		return OK;
 failed:
 	log_fatal("cannot go to the background: %s", strerror(errno));
@@ -231,6 +232,9 @@ void process_report(void)
 {
 	if (report_fd < 0)
 		return;
+	log_detach_stderr();
+	if (detach_standard_files(STDERR_FILENO, STDERR_FILENO) != OK)
+		log_warning("cannot detach from stderr: %s", strerror(errno));
 	if (write(report_fd, "+", 1) != 1)
 		log_debug("nobody waits for the daemon to be up");
 	close(report_fd);

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 
@@ -132,6 +133,29 @@ def test_background(pooler):
         os.kill(pid, signal.SIGQUIT)
     wait_until(lambda: not os.path.exists(f"/proc/{pid}"), 5, "the daemon's end")
     assert not path.exists(), "the pid file is left behind"
+
+
+def test_background_says_why_it_failed(folder):
+    """-d without a log file: stderr is where a start that fails is explained."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        ini = (f"[databases]\n* = port=5432\n[pgcarwash]\nlisten_addr = 127.0.0.1\n"
+               f"listen_port = {taken.getsockname()[1]}\nunix_socket_dir =\n"
+               f"pidfile = {folder}/pid\n")
+        done = run(folder, "-d", ini=ini)
+    assert done.returncode == 1
+    assert "in use" in done.stderr, done.stderr
+
+
+def test_background_leaves_stderr(folder):
+    """-d: whoever reads stderr to its end gets there once all is up."""
+    ini = (f"[databases]\n* = port=5432\n[pgcarwash]\nlisten_addr = 127.0.0.1\n"
+           f"listen_port = {harness.free_port()}\nunix_socket_dir =\npidfile = {folder}/pid\n")
+    done = run(folder, "-d", ini=ini)
+    assert done.returncode == 0, done.stderr
+    os.kill(int((folder / "pid").read_text()), signal.SIGQUIT)
+    assert "fast exit" not in done.stderr
 
 
 def test_quiet(pooler):
