@@ -17,6 +17,7 @@
 #include "conf/effective.h"
 #include "pool/database.h"
 #include "pool/pools.h"
+#include "wire/message.h"
 #include "wire/notice.h"
 
 /* So long one who hung up after Terminate may wait until what it asked before is sent. */
@@ -142,15 +143,48 @@ enum result session_converse(struct session *session, const struct varset *wants
 	return session->conversation ? OK : BROKEN;
 }
 
+struct database *session_database(struct session *session, struct slice name)
+{
+	struct pools    *pools = session->roster->pools;
+	struct database *database = pools_known_database(pools, name);
+
+	return database ? database : pools_database_for(pools, name, session_prefix(session));
+}
+
+static void log_pooler_error(const struct session *session, const char *text)
+{
+	if (session->roster->settings->log_pooler_errors)
+		log_line(LEVEL_WARNING, session_prefix(session), "pooler error: %s", text);
+}
+
+/* error: a whole ErrorResponse; the log gets what it says. */
+static void end_with_error(struct session *session, enum ending why, struct slice error)
+{
+	struct notice_view view;
+	char               text[256];
+	const char        *instead = NULL;
+
+	session_write(session, error);
+	session->told = true;
+	if (error.len > MESSAGE_HEADER_LEN &&
+	    notice_read((struct slice){ error.data + MESSAGE_HEADER_LEN,
+	                                error.len - MESSAGE_HEADER_LEN },
+	                &view) == OK) {
+		snprintf(text, sizeof(text), "%.*s", (int)view.message.len, view.message.data);
+		log_pooler_error(session, text);
+		instead = text;
+	}
+	session_end(session, why, instead);
+}
+
 void session_refused(struct waiter *waiter, enum ending why, struct slice error)
 {
 	struct session *session = CONTAINER_OF(waiter, struct session, waiter);
 
-	if (error.len > 0) {
-		session_write(session, error);
-		session->told = true;
-	}
-	session_end(session, why, NULL);
+	if (error.len > 0)
+		end_with_error(session, why, error);
+	else
+		session_end(session, why, NULL);
 }
 
 static void give_back(struct session *session, bool orderly)
@@ -200,8 +234,7 @@ static void write_ending(struct session *session, enum ending why, const char *i
 	if (!out.failed && stream_write(session->stream, buffer_slice(&out)) != OK)
 		log_debug("the last error could not be sent");
 	buffer_release(&out);
-	if (session->roster->settings->log_pooler_errors)
-		log_line(LEVEL_WARNING, session_prefix(session), "pooler error: %s", text);
+	log_pooler_error(session, text);
 }
 
 static void uncount(struct session *session)

@@ -164,6 +164,10 @@ def test_password_changed_on_the_server(pooler, pg):
             wire.sql("select 1")
     if p.kind == "pgcarwash":
         assert caught.value.sqlstate == "28P01"
-        assert caught.value.text == 'password authentication failed for user "by_md5"'
+        text = 'password authentication failed for user "by_md5"'
+        assert caught.value.text == text
+        told = [line for line in p.log().splitlines() if " C-0x" in line and text in line]
+        assert any(f" closing because: {text} (age=" in line for line in told), told
+        assert any(line.endswith(f" pooler error: {text}") for line in told), told
     with p.wire() as wire:
         assert wire.value("select 'others are well'") == "others are well"
