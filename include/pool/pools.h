@@ -65,6 +65,8 @@ struct peers *pools_peers(const struct pools *pools);
 
 /* The database of this name: a named one, or made from `*`; NULL when there is neither. */
 struct database *pools_database(struct pools *pools, struct slice name);
+/* The same; prefix is of the log line about one that is made: the socket that asks, or NULL. */
+struct database *pools_database_for(struct pools *pools, struct slice name, const char *prefix);
 /* The same without making one. */
 struct database *pools_known_database(const struct pools *pools, struct slice name);
 struct database *pools_next_database(const struct pools *pools, const struct database *after);

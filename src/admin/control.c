@@ -38,6 +38,7 @@ static bool find_database(struct request *request, bool make, const char *why_no
 			  struct database **database)
 {
 	struct admin *admin = admin_of(request);
+	const struct session *session = request->visit->session;
 	const char *name = request->line->subject;
 
 	*database = NULL;
@@ -47,8 +48,10 @@ static bool find_database(struct request *request, bool make, const char *why_no
 		(void)reply_refuse(request, "cannot %s admin db: %s", why_not, name);
 		return false;
 	}
-	*database = make ? pools_database(admin->pools, slice_of(name))
-			 : pools_known_database(admin->pools, slice_of(name));
+	*database = pools_known_database(admin->pools, slice_of(name));
+	if (!*database && make)
+		*database = pools_database_for(admin->pools, slice_of(name),
+					       session ? session_prefix(session) : NULL);
 	if (!*database)
 		(void)reply_refuse(request, "no such database: %s", name);
 	return *database != NULL;

@@ -158,6 +158,11 @@ struct database *pools_known_database(const struct pools *pools, struct slice na
 
 struct database *pools_database(struct pools *pools, struct slice name)
 {
+	return pools_database_for(pools, name, NULL);
+}
+
+struct database *pools_database_for(struct pools *pools, struct slice name, const char *prefix)
+{
 	const struct database_settings *fallback = settings_fallback_database(pools->settings);
 	const struct database_settings *entry = settings_database(pools->settings, name);
 	struct database                *database = map_get(&pools->names, name);
@@ -166,7 +171,7 @@ struct database *pools_database(struct pools *pools, struct slice name)
 		return database;
 	database = database_new(pools, name, pools->settings, entry ? entry : fallback, !entry);
 	if (database && !entry)
-		log_info("registered new auto-database: %s", database->name);
+		log_line(LEVEL_LOG, prefix, "registered new auto-database: %s", database->name);
 	return database;
 }
 

@@ -327,7 +327,7 @@ static struct database *find_auth_database(struct session *session, const char *
 		session_end(session, END_CONFIG_ERROR, NULL);
 		return NULL;
 	}
-	database = pools_database(session->roster->pools, slice_of(dbname));
+	database = session_database(session, slice_of(dbname));
 	if (database == NULL) {
 		log_error("authentication database \"%s\" is not configured.", dbname);
 		session_end(session, END_CONFIG_ERROR, NULL);

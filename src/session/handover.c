@@ -114,7 +114,7 @@ static enum ending settle(struct session *session, const struct handover_client 
 
 	if (keep_names(session, client) != OK || keep_key(session, client->key) != OK)
 		return END_NO_MEMORY;
-	session->database = pools_database(roster->pools, client->database);
+	session->database = session_database(session, client->database);
 	if (session->database == NULL)
 		return END_DATABASE_REMOVED;
 	/* Limits are for those who come: this one is there. */

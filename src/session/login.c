@@ -219,7 +219,7 @@ static enum ending check_limits(struct session *session)
 	}
 	if (roster->sessions.len - roster->served > (unsigned)settings->max_client_conn)
 		return END_MAX_CLIENT_CONN;
-	session->database = pools_database(roster->pools, slice_of(session->dbname));
+	session->database = session_database(session, slice_of(session->dbname));
 	if (session->database == NULL && is_configured(settings, slice_of(session->dbname)))
 		return END_NO_MEMORY;
 	return count_client(session);

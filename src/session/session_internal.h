@@ -173,6 +173,8 @@ void session_write(struct session *session, struct slice bytes);
 void session_resume_client(struct session *session);
 /* Begins its conversation, with these settings (a reference is taken). BROKEN without memory. */
 enum result session_converse(struct session *session, const struct varset *wants) MUST_USE;
+/* The database of this name, made from `*` if need be; NULL as pools_database. */
+struct database *session_database(struct session *session, struct slice name);
 /* A waiter's on_refuse: the client gets the server's error, or the ending's text, and is ended. */
 void session_refused(struct waiter *waiter, enum ending why, struct slice error);
 /* The server goes back to its pool, whatever its condition. */

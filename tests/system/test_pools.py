@@ -2,6 +2,7 @@
 
 import collections
 import os
+import re
 import subprocess
 import time
 
@@ -340,7 +341,7 @@ def test_names_of_databases(pooler, pg):
                                ("app", ("app", "app"))):
         with p.wire(database=database) as wire:
             assert wire.sql("select current_database(), current_user") == [expected]
-    assert "registered new auto-database: second" in p.log()
+    assert re.search(r"LOG C-0x[0-9a-f]+: second/\S+ registered new auto-database: second\n", p.log())
     with p.wire("third", "forced") as wire:
         assert wire.value("select current_user") == "other"
     assert p.pool("other", "forced"), "a forced user has one pool for all clients"
