@@ -15,6 +15,11 @@
  */
 void backend_guard(struct backend *backend);
 /*
+ * Looks at what has come for a guarded turn, input beginning with a message of the server: if it
+ * tells already that the turn stays, the guard ends and no reply needs to be kept. Else nothing.
+ */
+void backend_guard_look(struct backend *backend, struct slice input);
+/*
  * The server is lost, or not wanted any more: as after REPLY_ELSEWHERE if the turn may still be
  * run elsewhere. AGAIN: it may not, nothing is changed. BROKEN without memory: the client is lost.
  */

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "pool_internal.h"
 #include "track/conversation.h"
+#include "track/guard.h"
 #include "wire/frame.h"
 #include "wire/notice.h"
 #include "wire/result.h"
@@ -253,6 +254,8 @@ static enum pump_step next_message(struct hand *hand)
 		return is_interrupted(hand) ? PUMP_MOVE : PUMP_ON;
 	}
 	pump->rows = 0;
+	if (server->backend.guarded)
+		backend_guard_look(&server->backend, rest);
 	if (backend_passes(&server->backend, &message, &creditor)) {
 		take_message(hand, &message, creditor);
 		return is_interrupted(hand) ? PUMP_MOVE : PUMP_ON;
