@@ -439,6 +439,9 @@ enum result direct_granted(struct session *session, struct backend *backend, str
 		result = conversation_open_block(session->conversation, backend, begin, out);
 		direct_forget_block(session);
 		direction->block_wish = wish;
+		/* Since own_begin noted it. */
+		session->in_transaction = true;
+		pool_counters(session->pool)->transactions++;
 	}
 	if (direction->on_replica && !intent->opens && !is_session_pooling(session))
 		backend_guard(backend);

@@ -264,7 +264,7 @@ static bool direct_server(struct hand *hand, struct message *message, bool *answ
 	}
 	switch (direct_begin(hand->session, hand->input, message, &n)) {
 	case DIRECT_GOES: return true;
-	case DIRECT_ANSWERED: break;
+	case DIRECT_ANSWERED: session_idle_anew(hand->session); break;
 	case DIRECT_OVER: return false;
 	}
 	*answered = true;

@@ -67,6 +67,14 @@ void session_enter(struct session *session, enum session_state state)
 		session_watch_deadline(session);
 }
 
+void session_idle_anew(struct session *session)
+{
+	if (session->state != SESSION_IDLE || !session->watched)
+		return;
+	session->idle_since = loop_now(session->roster->loop);
+	session_watch_deadline(session);
+}
+
 const char *session_prefix(const struct session *session)
 {
 	static char text[256];
@@ -309,6 +317,23 @@ static void due_while_working(const struct session *session, const struct user_s
 		       effective_transaction_timeout(settings, user), END_TRANSACTION_TIMEOUT);
 }
 
+static void due_while_idle(const struct session *session, const struct user_settings *user,
+                           struct due *due)
+{
+	const struct settings *settings = session->roster->settings;
+
+	if (!direct_has_block(session)) {
+		sooner(due, session->idle_since, effective_client_idle_timeout(settings, user),
+		       END_CLIENT_IDLE);
+		return;
+	}
+	/* A block that has no server yet is one to its client. */
+	sooner(due, session->idle_since, effective_idle_transaction_timeout(settings, user),
+	       END_IDLE_TRANSACTION);
+	sooner(due, session->transaction_began, effective_transaction_timeout(settings, user),
+	       END_TRANSACTION_TIMEOUT);
+}
+
 static void due_while_held(const struct session *session, struct due *due)
 {
 	enum ending   why;
@@ -337,10 +362,7 @@ static struct due next_due(const struct session *session)
 		       list_has(&session->waiter.node) ? END_LOGIN_TIMEOUT_SERVER
 		                                       : END_LOGIN_TIMEOUT);
 		break;
-	case SESSION_IDLE:
-		sooner(&due, session->idle_since, effective_client_idle_timeout(settings, user),
-		       END_CLIENT_IDLE);
-		break;
+	case SESSION_IDLE: due_while_idle(session, user, &due); break;
 	case SESSION_WAITING:
 		sooner(&due, session->waiter.since,
 		       effective_query_wait_timeout(settings, database_settings(session->database),

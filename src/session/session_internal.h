@@ -171,6 +171,8 @@ bool session_is_leaving(const struct session *session);
 void session_write(struct session *session, struct slice bytes);
 /* The client is read again, unless all are suspended. */
 void session_resume_client(struct session *session);
+/* An idle client was answered without a server: it idles from now. */
+void session_idle_anew(struct session *session);
 /* The server goes back to its pool, whatever its condition. */
 void session_give_back(struct session *session);
 /* Looks again at which timeout is due first. */
