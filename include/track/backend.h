@@ -50,6 +50,7 @@ struct backend {
 	bool recording;	      /* replay holds all requests of the turn so far */
 	bool retried;	      /* the turn under way is a second try */
 	bool guarded;	      /* it may yet be run elsewhere: see track/guard.h */
+	bool keeps;	      /* all of the first turn since it was lent is recorded: see there */
 	bool hides_standby;   /* clients are not told of in_hot_standby; set by the owner */
 	bool unproven;	      /* settings are under way that no server has taken yet */
 	bool prepared_unsure; /* something may be prepared that is not in the set */

@@ -20,6 +20,19 @@ void backend_guard(struct backend *backend);
  */
 void backend_guard_look(struct backend *backend, struct slice input);
 /*
+ * The same place and time, for a server that may do what cannot be done twice: the turn is only
+ * recorded, for backend_take_unsent. Ends by itself with the turn.
+ */
+void backend_keep(struct backend *backend);
+/* True when backend_take_unsent would take the turn. */
+bool backend_is_kept(const struct backend *backend);
+/*
+ * The server is lost and nothing was sent to it since it was lent, which only the caller can know:
+ * as after REPLY_ELSEWHERE. AGAIN: the turn is not all here or not kept, nothing is changed.
+ * BROKEN without memory: the client is lost.
+ */
+enum result backend_take_unsent(struct backend *backend) MUST_USE;
+/*
  * The server is lost, or not wanted any more: as after REPLY_ELSEWHERE if the turn may still be
  * run elsewhere. AGAIN: it may not, nothing is changed. BROKEN without memory: the client is lost.
  */

@@ -24,6 +24,7 @@ enum reply_action {
 /* Why a turn is to be run elsewhere. */
 enum moved_why {
 	MOVED_LOST,    /* the server goes away */
+	MOVED_UNSENT,  /* the same, before anything was sent to it */
 	MOVED_FAILED,  /* an error that the primary might not make */
 	MOVED_REFUSED, /* it is no read: the server says that it does not write */
 };

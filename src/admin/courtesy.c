@@ -114,9 +114,9 @@ bool courtesy_read(const struct tokens *tokens, struct line *line)
 	}
 	if (!found)
 		return false;
+	if (found->effect == COURTESY_DEALLOCATE && !read_deallocate(tokens, line))
+		return true;
 	line->shape = LINE_COURTESY;
 	line->courtesy = found;
-	if (found->effect == COURTESY_DEALLOCATE && !read_deallocate(tokens, line))
-		line->shape = LINE_INVALID;
 	return true;
 }

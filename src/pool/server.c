@@ -318,6 +318,10 @@ static void close_socket(struct server *server, enum ending why)
 	server->dial = NULL;
 	if (!server->stream)
 		return;
+	/* What is queued must not be done without anybody to hear of it, or on a wrong host. */
+	if (server->state == SERVER_LENT && stream_out_len(server->stream) > 0 &&
+	    (server->unsent || why == END_HOST_CHANGED))
+		polite = false;
 	/* Terminate, so that PostgreSQL does not log a lost connection. */
 	if (polite && stream_write(server->stream, SLICE_LITERAL("X\0\0\0\4")) != OK)
 		polite = false;
@@ -335,6 +339,8 @@ void server_close(struct server *server, enum ending why, const char *text)
 	if (pool->pools->settings->log_disconnections)
 		log_line(LEVEL_LOG, server_prefix(server), "closing because: %s (age=%llds)",
 		         text ? text : ending_row(why)->text, (long long)(age.us / 1000000));
+	server->unsent = server_is_unsent(server) &&
+	                 (why == END_SERVER_CRASHED || why == END_HOST_CHANGED);
 	close_socket(server, why);
 	timer_disarm(&server->timer);
 	server_login_free(server);
@@ -393,6 +399,11 @@ static void server_on_task(struct loop_task *task)
 		borrower.events->on_elsewhere(borrower.ctx, MOVED_LOST);
 		return;
 	}
+	if (borrower.events->on_elsewhere && server->unsent &&
+	    backend_take_unsent(&server->backend) == OK) {
+		borrower.events->on_elsewhere(borrower.ctx, MOVED_UNSENT);
+		return;
+	}
 	forget_creditors(server);
 	server->borrower = (struct borrower){ NULL, NULL };
 	pool_count_lent(server->pool, -1);
@@ -434,6 +445,7 @@ void server_lend(struct server *server, const struct borrower *borrower)
 	server->lend_number++;
 	server->dirty = true;
 	server->requested = loop_now(pool->pools->loop);
+	server->sent_before = stream_bytes_out(server->stream);
 	pool_home(pool)->counters.assignments++;
 	if (pool->home) {
 		pool_count_lent(pool, 1);
@@ -451,6 +463,12 @@ void server_take(struct server *server)
 	if (server->stream && stream_is_paused(server->stream))
 		stream_resume(server->stream);
 	server_count_parses(server);
+}
+
+bool server_is_unsent(const struct server *server)
+{
+	return server->state == SERVER_LENT && server->stream &&
+	       stream_bytes_out(server->stream) == server->sent_before;
 }
 
 struct backend *server_backend(struct server *server)

@@ -58,7 +58,9 @@ struct server {
 	struct pump     pump;
 	struct borrower borrower;    /* events NULL: not lent */
 	uint32_t        lend_number; /* counts up each time it changes hands */
+	uint64_t        sent_before; /* bytes sent to it when it was last lent */
 	uint32_t        parses_seen; /* of backend.parses, already counted in the pool */
+	bool            unsent; /* closed before anything was sent to it for who had it */
 	bool            told_fatal;  /* its FATAL error was passed to the borrower */
 	bool            dirty;       /* lent since the last reset query */
 	bool            close_needed;
@@ -105,6 +107,8 @@ void           server_enter(struct server *server, enum server_state state);
  */
 void server_close(struct server *server, enum ending why, const char *text);
 void server_lend(struct server *server, const struct borrower *borrower);
+/* It is lent, and no byte has gone out since. */
+bool server_is_unsent(const struct server *server);
 /* Takes the borrower's rights away and forgets all creditors. */
 void server_take(struct server *server);
 /* Frees it at the end of the turn if it is closed and nobody refers to it any more. */

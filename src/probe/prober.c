@@ -104,6 +104,23 @@ static void on_lost(void *ctx)
 	prober_hurry(prober, probed->index);
 }
 
+/*
+ * How long the answer may take. A host that falls silent is to be noticed within the timeout, so
+ * the time since it was last heard is part of it, where probes come often enough for that.
+ */
+static struct span patience(const struct prober *prober, const struct endpoint_facts *facts,
+			    struct moment now)
+{
+	struct span timeout = prober->timeout, silent;
+
+	if (facts->state == ENDPOINT_UNKNOWN || facts->state == ENDPOINT_DOWN)
+		return timeout;
+	silent = moment_between(facts->answered, now);
+	if (silent.us > 0 && silent.us <= timeout.us / 2)
+		timeout.us -= silent.us;
+	return timeout;
+}
+
 void prober_ask(struct prober *prober, struct probed *probed)
 {
 	const char *lag_query = effective_lag_query(prober->settings, prober->entry);
@@ -120,7 +137,8 @@ void prober_ask(struct prober *prober, struct probed *probed)
 		prober->round_sent = now;
 	}
 	/* Without memory it is asked another time. */
-	if (!text || link_ask(probed->link, text, prober->timeout, on_answer, probed) != OK)
+	if (!text || link_ask(probed->link, text, patience(prober, &facts, now), on_answer,
+			      probed) != OK)
 		probed->round = 0;
 	mem_free(text);
 }

@@ -35,6 +35,7 @@ struct prober {
 	struct timer timer;
 	struct loop_task task; /* looks at what is due; reaps */
 	struct moment round_sent;
+	struct moment alarmed; /* since when there is no primary, or a silent one; or never */
 	bool freed;
 
 	/* functions.c */

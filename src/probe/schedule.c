@@ -5,7 +5,7 @@
  *   has answered, or a little later than the primary's turn when it has not;
  * - a replica that lacks the newest round again after a pause that doubles;
  * - the primary early when a read lacks a round that was not sent yet, at most every 5 ms;
- * - everybody more often while there is no primary to write to;
+ * - everybody more often while there is no primary to write to, most often in the first minute;
  * - a host in trouble at once, at most every 20 ms.
  */
 
@@ -14,8 +14,11 @@
 
 #define ROUND_GAP_MS 5
 #define HURRY_GAP_MS 20
-/* Without a primary, or when it takes that long to answer. */
+/* A primary that takes so long to answer is alarming. Without one everybody is asked so often, */
 #define ALARM_MS 200
+/* but so often at first, when somebody may take its place any moment and writes wait. */
+#define HASTE_MS      50
+#define HASTE_SECONDS 60
 /* The first pause before a replica is asked again: somebody waits for it, or nobody does. */
 #define WANTED_PAUSE_MS 1
 #define PAUSE_MS	10
@@ -62,6 +65,23 @@ static bool is_alarmed(const struct prober *prober, struct moment now)
 	       (!moment_is_never(silent) && moment_reached(silent, now));
 }
 
+/* The pace of an alarm that began at prober->alarmed. */
+static struct span alarm_pace(const struct prober *prober, struct moment now)
+{
+	bool hastes = !moment_reached(moment_after(prober->alarmed, span_seconds(HASTE_SECONDS)),
+				      now);
+
+	return span_ms(hastes ? HASTE_MS : ALARM_MS);
+}
+
+static void note_alarm(struct prober *prober, struct moment now)
+{
+	if (!is_alarmed(prober, now))
+		prober->alarmed = MOMENT_NEVER;
+	else if (moment_is_never(prober->alarmed))
+		prober->alarmed = now;
+}
+
 static bool lacks_round(const struct prober *prober, const struct probed *probed,
 			struct moment now)
 {
@@ -82,8 +102,8 @@ static struct moment due_at(const struct prober *prober, const struct probed *pr
 
 	if (moment_is_never(probed->asked))
 		return now;
-	if (is_alarmed(prober, now))
-		pace = shorter(pace, span_ms(ALARM_MS));
+	if (!moment_is_never(prober->alarmed))
+		pace = shorter(pace, alarm_pace(prober, now));
 	else if (!is_primary)
 		pace.us += pace.us / 4;
 	due = moment_after(probed->asked, pace);
@@ -103,6 +123,7 @@ void schedule_run(struct prober *prober)
 
 	if (!prober->cluster || !prober->settings)
 		return;
+	note_alarm(prober, now);
 	for (unsigned i = 0; i < prober->count; i++) {
 		struct probed *probed = prober->hosts[i];
 		struct moment due;

@@ -39,6 +39,7 @@ void direct_close(struct session *session)
 	if (session->direction == NULL)
 		return;
 	buffer_release(&session->direction->begin);
+	buffer_release(&session->direction->opened);
 	buffer_release(&session->direction->moved);
 	mem_free(session->direction);
 	session->direction = NULL;
@@ -112,8 +113,19 @@ static void note_write(struct session *session)
 		                    session->direction->written);
 }
 
+/* What was read on the primary is in no older state than the newest round sent. */
+static void note_seen(struct session *session)
+{
+	const struct cluster *cluster = database_cluster(session->database);
+	struct direction     *direction = session->direction;
+
+	if (cluster != NULL && direction->splits && !direction->on_replica)
+		direction->seen = newest(direction->seen, position_need(cluster) - 1);
+}
+
 void direct_ready(struct session *session)
 {
+	buffer_release(&session->direction->opened);
 	if (session->direction->writes)
 		note_write(session);
 }
@@ -125,6 +137,8 @@ void direct_given_back(struct session *session)
 	/* What it asked last may have been done or may yet be. */
 	if (direction->writes && (session->in_query || session->in_transaction))
 		note_write(session);
+	note_seen(session);
+	buffer_release(&direction->opened);
 	direction->writes = direction->on_replica = direction->in_turn = direction->judged = false;
 	direction->block_wish = WISH_AUTO;
 	direction->without = 0;
@@ -158,10 +172,10 @@ static struct route_choice choose(struct session *session, struct cluster *clust
 		.without = direction->without,
 		.waited = direction->waited,
 		.random = random ? (uint32_t)random_below(UINT32_MAX) : 0,
-		.available = UINT64_MAX,
 	};
 	struct route_choice choice;
 
+	pool_see_hosts(session->pool, &request.available, &request.refusing);
 	direction->splits = cluster_options(cluster)->splits;
 	if (direction->splits && !is_session_pooling(session))
 		request.wish = wish_of(session);
@@ -322,7 +336,6 @@ static enum result decide(struct session *session, struct server **server)
 {
 	struct direction *direction = session->direction;
 	struct cluster   *cluster = database_cluster(session->database);
-	enum result       result;
 
 	session->waiter.for_primary = false;
 	if (cluster == NULL) {
@@ -334,6 +347,7 @@ static enum result decide(struct session *session, struct server **server)
 	switch (direction->choice.answer) {
 	case ROUTE_HOLD: hold(session); return AGAIN;
 	case ROUTE_ERROR:
+		database_count_route(session->database, direction->choice.reason);
 		if (session->state != SESSION_WAITING)
 			session_enter(session, SESSION_WAITING);
 		refuse(session, END_REPLICA_WAIT);
@@ -341,10 +355,7 @@ static enum result decide(struct session *session, struct server **server)
 	case ROUTE_TO_HOST: break;
 	}
 	session->waiter.for_primary = !direction->choice.on_replica && direction->splits;
-	result = ask(session, pool_at_host(session->pool, direction->choice.host), server);
-	if (result == OK || result == AGAIN)
-		database_count_route(session->database, direction->choice.reason);
-	return result;
+	return ask(session, pool_at_host(session->pool, direction->choice.host), server);
 }
 
 static bool is_answered_here(struct session *session, struct slice rest)
@@ -427,6 +438,8 @@ enum result direct_granted(struct session *session, struct backend *backend, str
 
 	direction->held_since = MOMENT_NEVER;
 	direction->in_turn = true;
+	if (database_cluster(session->database) != NULL)
+		database_count_route(session->database, direction->choice.reason);
 	direction->on_replica = direction->splits && direction->choice.on_replica;
 	/* Nothing is written on a replica, even where nobody judges what is sent. */
 	direction->judged = true;
@@ -437,14 +450,21 @@ enum result direct_granted(struct session *session, struct backend *backend, str
 		enum route_wish wish = direction->block_wish;
 
 		result = conversation_open_block(session->conversation, backend, begin, out);
+		direction->opened = direction->begin;
+		direction->opened_reads = direction->begin_reads;
+		buffer_init(&direction->begin);
 		direct_forget_block(session);
 		direction->block_wish = wish;
 		/* Since own_begin noted it. */
 		session->in_transaction = true;
 		pool_counters(session->pool)->transactions++;
 	}
-	if (direction->on_replica && !intent->opens && !is_session_pooling(session))
+	if (is_session_pooling(session))
+		return result;
+	if (direction->on_replica && !intent->opens)
 		backend_guard(backend);
+	else
+		backend_keep(backend);
 	return result;
 }
 
@@ -535,9 +555,19 @@ void direct_consume(struct session *session, size_t n)
 	direction->moved_done = 0;
 }
 
+/* What was noted when the turn got its server is as before: nothing was sent. */
+static void close_block(struct direction *direction, struct buffer opened, enum route_wish wish)
+{
+	direction->begin = opened;
+	direction->begin_reads = direction->opened_reads;
+	direction->block_wish = wish;
+}
+
 void direct_move(struct session *session, enum moved_why why)
 {
 	struct direction *direction = session->direction;
+	struct buffer     opened = direction->opened;
+	enum route_wish   wish = direction->block_wish;
 	uint64_t          without = direction->without;
 	bool              in_query = session->in_query, in_transaction = session->in_transaction;
 
@@ -545,14 +575,19 @@ void direct_move(struct session *session, enum moved_why why)
 	direction->moved_done = 0;
 	conversation_replay(session->conversation, server_backend(session->server),
 	                    &direction->moved);
-	direction->moved_to_primary = why != MOVED_LOST;
+	direction->moved_to_primary = why != MOVED_LOST && why != MOVED_UNSENT;
+	buffer_init(&direction->opened);
 	if (why == MOVED_REFUSED)
 		intent_overrule(session, buffer_slice(&direction->moved));
 	session->in_query = session->in_transaction = false;
 	session_give_back(session);
 	session->in_query = in_query;
 	session->in_transaction = in_transaction;
-	direction->without = without | UINT64_C(1) << direction->choice.host;
+	if (why == MOVED_UNSENT)
+		close_block(direction, opened, wish);
+	else
+		without |= UINT64_C(1) << direction->choice.host;
+	direction->without = without;
 	session_enter(session, SESSION_IDLE);
 	loop_at_end(session->roster->loop, &session->pump);
 }

@@ -30,11 +30,14 @@ struct direction {
 	enum route_wish block_wish; /* of the block begun: SET LOCAL, or a hint in its BEGIN */
 	uint64_t        written;    /* the round its newest write is in */
 	uint64_t        after;      /* SET pgcarwash.read_after */
-	uint64_t        seen;       /* the newest round it has read from */
+	uint64_t        seen;       /* the newest round it has read from, anywhere */
 
 	/* A block that the client was told has begun, but no server: its BEGIN; empty: none. */
 	struct buffer begin;
 	bool          begin_reads; /* it says READ ONLY, and a standby can begin it */
+	/* The same of the block whose first turn is under way, lest nothing of it is sent. */
+	struct buffer opened;
+	bool          opened_reads;
 
 	/* A turn that another server is to run: its requests, the first moved_done bytes sent. */
 	struct buffer moved;

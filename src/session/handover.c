@@ -4,6 +4,7 @@
  */
 #include "session/handover.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -141,9 +142,12 @@ static enum ending settle(struct session *session, const struct handover_client 
 
 enum result handover_adopt(struct roster *roster, int fd, const struct handover_client *client)
 {
-	struct session *session = roster_add_session(roster, fd);
+	struct session *session;
 	enum ending     why = END_NO_MEMORY;
 
+	/* That is the old process's doing, and it may be another program. */
+	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
+	session = roster_add_session(roster, fd);
 	if (session == NULL)
 		return BROKEN;
 	session_enter(session, SESSION_PROVING);

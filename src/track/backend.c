@@ -99,7 +99,7 @@ void backend_forget_creditor(struct backend *backend, struct conversation *credi
 	}
 	if (backend->lent_to == creditor)
 		backend->lent_to = NULL;
-	backend->told = backend->recording = backend->retried = false;
+	backend->told = backend->recording = backend->retried = backend->keeps = false;
 	if (backend->guarded || backend->early.cap > 0 || backend->released.cap > 0)
 		backend_unguard(backend);
 	/* Nobody is to be told what waited for this creditor's next reply. */

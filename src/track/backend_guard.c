@@ -27,6 +27,12 @@ void backend_guard(struct backend *backend)
 	buffer_clear(&backend->replay);
 }
 
+void backend_keep(struct backend *backend)
+{
+	backend->keeps = backend->recording = true;
+	buffer_clear(&backend->replay);
+}
+
 void backend_unguard(struct backend *backend)
 {
 	backend->guarded = false;
@@ -36,13 +42,16 @@ void backend_unguard(struct backend *backend)
 
 /* ---- moving the turn ---- */
 
-/* All of the turn is here, it is one batch or query from an idle server, and nothing else. */
+/*
+ * All of the turn is here, it is one batch or query from an idle server, and nothing else but what
+ * we have put in front of it.
+ */
 static bool is_whole_turn(const struct backend *backend)
 {
 	const struct ledger *ledger = &backend->ledger;
 	const struct debt *last;
 
-	if (!backend->guarded || !backend->recording || backend->told || backend->status != 'I' ||
+	if (!backend->recording || backend->told || backend->status != 'I' ||
 	    backend->batch_open || ledger_is_empty(ledger))
 		return false;
 	last = ledger_at(ledger, ledger->len - 1);
@@ -51,7 +60,7 @@ static bool is_whole_turn(const struct backend *backend)
 	for (unsigned i = 0; i + 1 < ledger->len; i++) {
 		const struct debt *debt = ledger_at(ledger, i);
 
-		if ((BIT(debt->kind) & ENDS) != 0 && debt->had == NULL)
+		if ((BIT(debt->kind) & ENDS) != 0 && debt->had == NULL && !debt->opens)
 			return false;
 	}
 	return true;
@@ -95,13 +104,26 @@ enum result backend_take_elsewhere(struct backend *backend)
 	unsigned answered;
 	enum result result;
 
-	if (!is_whole_turn(backend))
+	if (!backend->guarded || !is_whole_turn(backend))
 		return AGAIN;
 	answered = count_answered(backend);
 	buffer_clear(&backend->early);
 	backend->guarded = false;
 	result = backend_undo_turn(backend, answered);
 	return result;
+}
+
+bool backend_is_kept(const struct backend *backend)
+{
+	return backend->keeps && is_whole_turn(backend);
+}
+
+enum result backend_take_unsent(struct backend *backend)
+{
+	if (!backend_is_kept(backend))
+		return AGAIN;
+	backend->keeps = false;
+	return backend_undo_turn(backend, 0);
 }
 
 /*
@@ -127,14 +149,23 @@ static bool is_of_standby(const struct notice_view *view)
 	return true;
 }
 
+/*
+ * What every replica refuses, and whoever asks. An unlogged table is told by the place in the
+ * server only; other 0A000 depend on the session (SERIALIZABLE by default).
+ */
+static bool is_refusal(const struct notice_view *view)
+{
+	return slice_equal(view->sqlstate, SLICE_LITERAL("25006")) ||
+	       slice_equal(view->sqlstate, SLICE_LITERAL("55000")) ||
+	       (slice_equal(view->sqlstate, SLICE_LITERAL("0A000")) &&
+	        slice_equal(view->routine, SLICE_LITERAL("get_relation_info")));
+}
+
 static enum moved_why why_moved(const struct notice_view *view)
 {
 	if (notice_is_fatal(view))
 		return MOVED_LOST;
-	return slice_equal(view->sqlstate, SLICE_LITERAL("25006")) ||
-			       slice_equal(view->sqlstate, SLICE_LITERAL("55000"))
-		       ? MOVED_REFUSED
-		       : MOVED_FAILED;
+	return is_refusal(view) ? MOVED_REFUSED : MOVED_FAILED;
 }
 
 /* True when the error moves the turn; *reply says so. */

@@ -351,7 +351,7 @@ static struct reply on_ready(struct backend *backend, struct reply reply,
 static struct reply note_turn(struct backend *backend, struct reply reply)
 {
 	if (reply.ready) {
-		backend->told = backend->recording = backend->retried = false;
+		backend->told = backend->recording = backend->retried = backend->keeps = false;
 		buffer_clear(&backend->replay);
 	}
 	return reply;

@@ -47,12 +47,32 @@ static void probe(struct stage *stage)
 	find(stage, 1, ROLE_REPLICA, round);
 }
 
+static struct stage *crashed;
+
+static void probe_again(struct loop_task *task)
+{
+	(void)task;
+	probe(crashed);
+}
+
+static struct loop_task probing = { .run = probe_again };
+
+/* All connections to the primary break, and before anybody has to wait it is found well. */
+static void crash(struct stage *stage)
+{
+	postgres_kick(&stage->postgres);
+	crashed = stage;
+	loop_at_end(stage->loop, &probing);
+}
+
 static void act(struct stage *stage, const char *word)
 {
 	if (strncmp(word, "probe", 5) == 0)
 		probe(stage);
 	else if (strncmp(word, "kick", 4) == 0)
 		postgres_kick(&stage->replica);
+	else if (strncmp(word, "crash", 5) == 0)
+		crash(stage);
 	else if (strncmp(word, "deaf", 4) == 0)
 		stage->replica.deaf = true;
 	else if (strncmp(word, "hear", 4) == 0)
@@ -80,6 +100,12 @@ const struct scenario scenarios_cluster[] = {
 	  PLAYED_BY("a", PROBED ALICE READS "do deaf\nmark deaf\narm\n"
 		    "> P(|SELECT 1) B(||) E(|0) S\n< 1 2 D(1) C(SELECT) Z(I)\n" READS,
 		    "b", "await deaf\nwait 50\ndo kick\ndo hear\n") },
+	{ .name = "a cluster: the primary dies before it was sent anything",
+	  SET_UP(CLUSTER),
+	  PLAYED_BY("a", PROBED ALICE "> Q(STORE 1)\n< C(STORE) Z(I)\nwait 1\narm\n> Q(STORE 2)\n"
+		    "do crash\n< C(STORE) Z(I)\n"
+		    "> Q(BEGIN)\n< C(BEGIN) Z(T)\nwait 1\n> Q(STORE 3)\ndo crash\n"
+		    "< C(STORE) Z(T)\n> Q(COMMIT)\n< C(COMMIT) Z(I)\n") },
 	{ .name = "a cluster: blocks",
 	  SET_UP(CLUSTER),
 	  PLAYED_BY("a", PROBED ALICE "arm\n> Q(BEGIN)\n< C(BEGIN) Z(T)\n"

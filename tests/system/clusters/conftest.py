@@ -8,9 +8,12 @@ import harness
 SCHEMA = clusters.PLACE + """;
     create table notes (id int primary key, v int not null default 0, who text);
     insert into notes select n, 0 from generate_series(1, 2000) n;
+    create table events (worker int, seq int);
     create table log (worker int, seq int, primary key (worker, seq));
     create function bump(int) returns int language sql volatile as
         'update notes set v = v + 1 where id = $1 returning v';
+    create procedure bump_by_call(int) language sql as
+        'update notes set v = v + 1 where id = $1';
     create view bumped as select bump(1) as v;
     create sequence tickets;
     grant all on all tables in schema public to public;

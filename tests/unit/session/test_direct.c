@@ -33,14 +33,22 @@ static void find(struct stage *stage, unsigned host, enum endpoint_role role, ui
 	database_cluster_changed(database, &change);
 }
 
-/* A round of probes: the replica has all that the primary had when it was sent. */
-static void probe(struct stage *stage)
+/* The primary is ahead of what the replica has replayed. */
+static uint64_t probe_primary(struct stage *stage)
 {
 	struct database *database = pools_database(stage->pools, SLICE_LITERAL("db"));
 	uint64_t round = position_send_round(database_cluster(database), loop_now(stage->loop));
 
 	position += 10;
 	find(stage, 0, ROLE_PRIMARY, round);
+	return round;
+}
+
+/* A round of probes: the replica has all that the primary had when it was sent. */
+static void probe(struct stage *stage)
+{
+	uint64_t round = probe_primary(stage);
+
 	find(stage, 1, ROLE_REPLICA, round);
 }
 
@@ -52,16 +60,39 @@ static void begin(struct stage *stage)
 	probe(stage);
 }
 
+static struct stage *demoted;
+
+static void find_demoted(struct loop_task *task)
+{
+	(void)task;
+	find(demoted, 0, ROLE_REPLICA, 0);
+}
+
+static struct loop_task demotion = { .run = find_demoted };
+
+/* The primary is found to follow another host, at the end of a turn that read from clients. */
+static void demote(struct stage *stage)
+{
+	demoted = stage;
+	loop_at_end(stage->loop, &demotion);
+}
+
 static void act(struct stage *stage, const char *word)
 {
 	if (strncmp(word, "probe", 5) == 0)
 		probe(stage);
+	else if (strncmp(word, "ahead", 5) == 0)
+		probe_primary(stage);
 	else if (strncmp(word, "lose", 4) == 0)
 		find(stage, 0, ROLE_UNKNOWN, 0);
 	else if (strncmp(word, "deaf", 4) == 0)
 		stage->replica.deaf = true;
 	else if (strncmp(word, "kick", 4) == 0)
 		postgres_kick(&stage->replica);
+	else if (strncmp(word, "crash", 5) == 0)
+		postgres_kick(&stage->postgres);
+	else if (strncmp(word, "demote", 6) == 0)
+		demote(stage);
 }
 
 static uint64_t routed(struct stage *stage, enum route_reason reason)
@@ -149,6 +180,21 @@ TEST(unless_the_database_is_the_scope)
 	begin(&stage);
 	client_new(&stage, "a", ALICE "> Q(STORE 1)\n< C(STORE) Z(I)\nmark written\n");
 	client_new(&stage, "b", BOB "await written\n" HOST PRIMARY);
+	play(&stage);
+	stage_release(&stage);
+}
+
+/* Who has read from the primary reads nothing older after that. */
+TEST(a_client_does_not_go_back_from_what_it_has_read)
+{
+	STAGE(stage, .databases = SPLIT, .replica = true, .act = act);
+
+	begin(&stage);
+	client_new(&stage, "a", ALICE HOST REPLICA "do ahead\nwait 1\n" HOST REPLICA
+		   "> Q(SELECT HOST /* pgcarwash: primary */)\n"
+		   "< T D(HOST /* pgcarwash: primary */) C(SELECT) Z(I)\n" HOST PRIMARY
+		   "mark read\nawait other\ndo probe\nwait 1\n" HOST REPLICA);
+	client_new(&stage, "b", BOB "await read\n" HOST REPLICA "mark other\n");
 	play(&stage);
 	stage_release(&stage);
 }
@@ -314,4 +360,40 @@ TEST(a_client_cancels_its_wait_and_waits_anew)
 	client_new(&stage, "b", "await waits\ncancel a\neof\n");
 	play(&stage);
 	stage_release(&stage);
+}
+
+/* The primary dies with the request on its way to be sent: nobody notices but for the notice. */
+TEST(a_turn_of_which_nothing_was_sent_is_held)
+{
+	PLAY(ALICE "> Q(STORE 1)\n< C(STORE) Z(I)\nwait 1\n"
+		   "> Q(STORE 2)\ndo crash\n< N(NOTICE 00000)\ndo probe\n< C(STORE) Z(I)\n",
+	     ROUTE_HELD_NO_PRIMARY, 1);
+}
+
+TEST(a_batch_of_which_nothing_was_sent_is_held)
+{
+	PLAY(ALICE "> P(a|STORE 1) B(|a) E(|0) S\n< 1 2 C(STORE) Z(I)\nwait 1\n"
+		   "> B(|a) E(|0) S\ndo crash\n< N(NOTICE 00000)\ndo probe\n< 2 C(STORE) Z(I)\n",
+	     ROUTE_HELD_NO_PRIMARY, 1);
+}
+
+TEST(a_block_of_which_nothing_was_sent_is_held)
+{
+	PLAY(ALICE "> Q(STORE 1)\n< C(STORE) Z(I)\n> Q(BEGIN)\n< C(BEGIN) Z(T)\nwait 1\n"
+		   "> Q(SELECT HOST)\ndo crash\n< N(NOTICE 00000)\n"
+		   "do probe\n< T D(primary) C(SELECT) Z(T)\n> Q(COMMIT)\n< C(COMMIT) Z(I)\n",
+	     ROUTE_HELD_NO_PRIMARY, 1);
+}
+
+/* What was sent may have been done. */
+TEST(a_turn_that_was_sent_is_not_sent_again)
+{
+	PLAY(ALICE "> Q(SLEEP)\nwait 5\ndo crash\n< E(FATAL 08P01)\neof\n", ROUTE_WRITE, 1);
+}
+
+TEST(nothing_goes_to_a_host_that_has_just_been_demoted)
+{
+	PLAY(ALICE "> Q(STORE 1)\n< C(STORE) Z(I)\nwait 1\n> Q(STORE 2)\ndo demote\n"
+		   "< N(NOTICE 00000)\ndo probe\n< C(STORE) Z(I)\n",
+	     ROUTE_HELD_NO_PRIMARY, 1);
 }
