@@ -135,6 +135,32 @@ void session_resume_client(struct session *session)
 		stream_resume(session->stream);
 }
 
+enum result session_converse(struct session *session, const struct varset *wants)
+{
+	const struct settings            *settings = session->roster->settings;
+	const struct conversation_options options = {
+		.tracks_statements = pool_mode(session->pool) != POOL_MODE_SESSION &&
+		                     settings->max_prepared_statements > 0,
+		.store = session->roster->statements,
+		.wants = wants,
+		.owner = session,
+	};
+
+	session->conversation = conversation_new(&options);
+	return session->conversation ? OK : BROKEN;
+}
+
+void session_refused(struct waiter *waiter, enum ending why, struct slice error)
+{
+	struct session *session = CONTAINER_OF(waiter, struct session, waiter);
+
+	if (error.len > 0) {
+		session_write(session, error);
+		session->told = true;
+	}
+	session_end(session, why, NULL);
+}
+
 static void give_back(struct session *session, bool orderly)
 {
 	struct server  *server = session->server;

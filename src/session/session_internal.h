@@ -173,6 +173,10 @@ void session_write(struct session *session, struct slice bytes);
 void session_resume_client(struct session *session);
 /* An idle client was answered without a server: it idles from now. */
 void session_idle_anew(struct session *session);
+/* Begins its conversation, with these settings (a reference is taken). BROKEN without memory. */
+enum result session_converse(struct session *session, const struct varset *wants) MUST_USE;
+/* A waiter's on_refuse: the client gets the server's error, or the ending's text, and is ended. */
+void session_refused(struct waiter *waiter, enum ending why, struct slice error);
 /* The server goes back to its pool, whatever its condition. */
 void session_give_back(struct session *session);
 /* Looks again at which timeout is due first. */
@@ -258,8 +262,8 @@ void request_pump(struct session *session);
 void request_replay(struct session *session);
 /* A server has been lent: tells it what it must know. */
 void request_granted(struct session *session, struct server *server);
-/* The waiter will ask for servers to work with (not to log in). */
-void request_init_waiter(struct session *session);
+/* The login is over: it is idle, and its requests are read; servers are asked for as they need. */
+void request_begin(struct session *session);
 /* CancelRequest for a session that waits for a server. */
 void request_cancel_waiting(struct session *session);
 /* The turn that waits gets this error instead of a server; false: it cannot be told. */
