@@ -456,8 +456,8 @@ enum result direct_granted(struct session *session, struct backend *backend, str
 		direct_forget_block(session);
 		direction->block_wish = wish;
 		/* Since own_begin noted it. */
+		pool_counters(session->pool)->transactions += !session->in_transaction;
 		session->in_transaction = true;
-		pool_counters(session->pool)->transactions++;
 	}
 	if (is_session_pooling(session))
 		return result;
