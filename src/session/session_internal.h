@@ -175,6 +175,11 @@ void session_resume_client(struct session *session);
 void session_give_back(struct session *session);
 /* Looks again at which timeout is due first. */
 void session_watch_deadline(struct session *session);
+/*
+ * Ends the session for the packet at the start of input, of which not even the header makes sense
+ * here; what there is of the header goes into the text as hexadecimal digits, nothing behind it.
+ */
+void session_end_unreadable(struct session *session, struct slice input);
 void session_on_deadline(void *ctx);
 /* Settings or user changed: does any timeout apply while it works or idles? */
 void session_find_timeouts(struct session *session);

@@ -40,7 +40,7 @@ static void pump(struct session *session)
 			return;
 		}
 		if (result == BROKEN) {
-			session_end(session, END_BAD_PACKET, NULL);
+			session_end_unreadable(session, stream_input(session->stream));
 			return;
 		}
 		if (message.type == 'X') {
