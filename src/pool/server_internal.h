@@ -187,7 +187,7 @@ void canceler_end_all(struct server *server);
 /* Ends and frees all at once, for server_free. */
 void canceler_free_all(struct server *server);
 
-/* Why the message at the start of input cannot be read: its type, which is `unknown`, or the rest. */
+/* Why the message at the start of input cannot be read: `unknown` for its type, or the rest. */
 static inline enum ending server_unreadable(struct slice input, enum ending unknown)
 {
 	return message_rule(SIDE_SERVER, input.data[0]) ? END_SERVER_BAD_HEADER : unknown;

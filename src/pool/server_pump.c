@@ -438,7 +438,9 @@ void server_read_idle(struct server *server)
 			switch (frame_next(input, SIDE_SERVER, &limits, &message, &need)) {
 			case AGAIN: stream_expect(server->stream, need); return;
 			case BROKEN:
-				server_close(server, server_unreadable(input, END_SERVER_UNKNOWN), NULL);
+				server_close(server,
+				             server_unreadable(input, END_SERVER_UNKNOWN),
+				             NULL);
 				return;
 			case OK: break;
 			}
