@@ -65,13 +65,7 @@ static void on_grant(struct waiter *waiter, struct server *server)
 
 static void on_refuse(struct waiter *waiter, enum ending why, struct slice error)
 {
-	struct session *session = CONTAINER_OF(waiter, struct session, waiter);
-
-	if (error.len > 0) {
-		session_write(session, error);
-		session->told = true;
-	}
-	session_end(session, why, NULL);
+	session_refused(CONTAINER_OF(waiter, struct session, waiter), why, error);
 }
 
 void replication_begin(struct session *session)

@@ -291,6 +291,30 @@ void session_end_unreadable(struct session *session, struct slice input)
 		session_end(session, why, NULL);
 }
 
+void session_refused(struct session *session, enum ending why, struct slice error)
+{
+	struct notice_view view = { 0 };
+	struct slice       body = error;
+	char               text[256];
+
+	if (error.len <= MESSAGE_HEADER_LEN) {
+		session_end(session, why, NULL);
+		return;
+	}
+	session_write(session, error);
+	if (session_is_leaving(session))
+		return;
+	body.data += MESSAGE_HEADER_LEN;
+	body.len -= MESSAGE_HEADER_LEN;
+	if (notice_read(body, &view) != OK || view.message.len == 0)
+		view.message = slice_of(ending_row(why)->text);
+	snprintf(text, sizeof(text), "%.*s", (int)view.message.len, view.message.data);
+	if (session->roster->settings->log_pooler_errors)
+		log_line(LEVEL_WARNING, session_prefix(session), "pooler error: %s", text);
+	session->told = true;
+	session_end(session, why, text);
+}
+
 void session_find_timeouts(struct session *session)
 {
 	const struct settings      *settings = session->roster->settings;

@@ -180,6 +180,11 @@ void session_watch_deadline(struct session *session);
  * here; what there is of the header goes into the text as hexadecimal digits, nothing behind it.
  */
 void session_end_unreadable(struct session *session, struct slice input);
+/*
+ * Ends the session as its pool will not serve it; error: the message that says so, of the server or
+ * of ours, empty for that of the ending. The log has its text.
+ */
+void session_refused(struct session *session, enum ending why, struct slice error);
 void session_on_deadline(void *ctx);
 /* Settings or user changed: does any timeout apply while it works or idles? */
 void session_find_timeouts(struct session *session);

@@ -2,6 +2,7 @@
 
 import collections
 import os
+import re
 import subprocess
 import time
 
@@ -361,6 +362,10 @@ def test_database_unknown(pooler):
         p.wire().sql("select 1")
     assert (caught.value.sqlstate, caught.value.text) == (
         "3D000", 'database "nowhere" does not exist')
+    if harness.KIND == "pgcarwash":
+        for line in ("pooler error: ", "closing because: "):
+            assert re.search(rf"C-0x\w+: app/app@\S+ {line}database \"nowhere\" does not exist",
+                             p.log()), p.log()
 
 
 @pytest.mark.fixed
