@@ -32,9 +32,8 @@ enum option_type {
 
 enum option_flag {
 	OPTION_RELOADABLE = 1, /* by reload and by SET */
-	OPTION_NO_EFFECT = 2,  /* accepted, does nothing yet */
-	OPTION_CONNECT = 4,    /* in [databases]: a change makes open servers useless */
-	OPTION_HOSTS = 8,      /* with it: but not those of a cluster's hosts that stay */
+	OPTION_CONNECT = 2,    /* in [databases]: a change makes open servers useless */
+	OPTION_HOSTS = 4,      /* with it: but not those of a cluster's hosts that stay */
 };
 
 enum option_group {
@@ -58,7 +57,6 @@ enum option_group {
 struct choice {
 	const char *text; /* NULL ends the table */
 	int value;
-	bool later; /* known, refused for now */
 };
 
 struct option {

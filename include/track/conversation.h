@@ -65,6 +65,14 @@ struct step conversation_request(struct conversation *conversation, struct backe
 				 const struct message *message);
 
 /*
+ * The short way for most messages of a batch behind its first. True when the message goes to the
+ * server as it is and nothing else follows from it: notice of it has been taken then, and neither
+ * conversation_must_wait nor conversation_request is to be asked. False: nothing was done.
+ */
+bool conversation_passes(struct conversation *conversation, struct backend *backend,
+			 const struct message *message);
+
+/*
  * A server has just been lent to this client: notes that, and appends to out what it must be told
  * before the first message of this client (settings). BROKEN without memory.
  */

@@ -128,35 +128,6 @@ void complain_unknown(struct complaints *complaints, struct ini_place place,
 			       "unknown setting \"%.*s\" in [%s]", len, name.data, table->section);
 }
 
-static bool is_default(const struct option *option, const void *field)
-{
-	union {
-		const char *text;
-		struct span span;
-		int number;
-		bool flag;
-	} standard;
-	struct arena *arena = arena_new();
-	struct buffer why = BUFFER_EMPTY;
-	bool same = false;
-
-	/* without memory a warning too many is the lesser evil */
-	if (option->standard && arena &&
-	    value_parse(option, slice_of(option->standard), &standard, arena, &why) == OK)
-		same = value_equal(option, field, &standard);
-	buffer_release(&why);
-	arena_free(arena);
-	return same;
-}
-
-static void warn_no_effect(struct complaints *complaints, struct ini_place place,
-			   const struct option *option, const void *field)
-{
-	if ((option->flags & OPTION_NO_EFFECT) && !is_default(option, field))
-		complaints_add(complaints, COMPLAINT_WARNING, place.file, place.line,
-			       "setting \"%s\" has no effect yet", option->name);
-}
-
 /* ---- [pgcarwash] ---- */
 
 static bool is_reserved_value(const struct option *option, struct slice value)
@@ -185,8 +156,6 @@ void draft_set_global(struct settings *settings, const struct option *option, st
 		complaints_add(complaints, COMPLAINT_ERROR, place.file, place.line, "%.*s",
 			       why.failed ? (int)strlen(no_memory) : (int)why.len,
 			       why.failed ? no_memory : why.data);
-	else
-		warn_no_effect(complaints, place, option, field);
 	buffer_release(&why);
 }
 
@@ -222,8 +191,8 @@ static void set_pair(struct draft *draft, struct ini_place place, const struct o
 	buffer_clear(&draft->why);
 	if (value_parse(option, buffer_slice(&draft->value), field, draft->settings->private->arena,
 			&draft->why) == OK)
-		warn_no_effect(draft->complaints, place, option, field);
-	else if (draft->why.failed)
+		return;
+	if (draft->why.failed)
 		out_of_memory(draft, place);
 	else
 		complaints_add(draft->complaints, COMPLAINT_ERROR, place.file, place.line, "%.*s",

@@ -108,15 +108,10 @@ const char *option_group_title(enum option_group group)
 
 static void append_words(const struct choice *choice, struct buffer *out)
 {
-	bool first = true;
-
-	for (; choice->text; choice++) {
-		if (choice->later)
-			continue;
-		if (!first)
+	for (const struct choice *next = choice; next->text; next++) {
+		if (next != choice)
 			buffer_append_text(out, ", ");
-		buffer_append_text(out, choice->text);
-		first = false;
+		buffer_append_text(out, next->text);
 	}
 }
 

@@ -63,8 +63,8 @@ static const struct option rows[] = {
   .help = "LDAP options as PostgreSQL writes them in pg_hba.conf, used when auth_type is ldap: "
 	"ldapserver, ldapport, ldapscheme, ldaptls, ldapprefix and ldapsuffix for a simple bind, "
 	"or ldapbasedn, ldapbinddn, ldapbindpasswd, ldapsearchattribute, ldapsearchfilter for a "
-	"search first, or ldapurl. SHOW CONFIG does not show them, since they may hold a "
-	"password." },
+	"search first, or ldapurl. Whose certificates are believed is said in ldap.conf, by "
+	"TLS_CACERT. SHOW CONFIG does not show them, since they may hold a password." },
 { TEXT(auth_query), LIVE, .standard = auth_query_standard, .group = GROUP_AUTH,
   .help = "Query that finds the secret of a user who is not in auth_file, or has an empty secret "
 	"there, run by auth_user at each login of his. It takes the name as $1 and returns two "
@@ -254,7 +254,8 @@ static const struct option rows[] = {
 	"Unix sockets. The log, rules of auth_hba_file, SHOW CLIENTS and application_name_add_host "
 	"then tell the client that the header names. A connection from there without a header is "
 	"closed; from elsewhere none is accepted. Whoever may connect from these addresses can "
-	"claim any address: name proxies only." },
+	"claim any address: name proxies only. With unix, nothing else comes in over Unix sockets: "
+	"no console of our own user, no online restart (-R), no peers." },
 { TIME(query_timeout), LIVE, .standard = "0", .group = GROUP_TIMEOUTS,
   .help = "A query that takes longer costs the client its connection. 0 is off. Set it a "
 	"little above "

@@ -77,9 +77,9 @@ static enum result parse_bool(const struct option *option, struct slice text, vo
 			      struct buffer *why)
 {
 	static const struct choice words[] = {
-		{ "1", true, false },	 { "0", false, false },	  { "on", true, false },
-		{ "off", false, false }, { "true", true, false }, { "false", false, false },
-		{ "yes", true, false },	 { "no", false, false },  { NULL, 0, false },
+		{ "1", true },	  { "0", false },   { "on", true },
+		{ "off", false }, { "true", true }, { "false", false },
+		{ "yes", true },  { "no", false },  { NULL, 0 },
 	};
 	int64_t number;
 
@@ -116,12 +116,6 @@ static enum result parse_choice(const struct option *option, struct slice text, 
 	for (const struct choice *choice = option->choices; choice->text; choice++) {
 		if (!slice_equal_nocase(slice_of(choice->text), text))
 			continue;
-		if (choice->later) {
-			buffer_append_format(why, "%s \"%s\" is not available yet: allowed is ",
-					     option->name, choice->text);
-			option_allowed(option, why);
-			return BROKEN;
-		}
 		if (option->type == OPTION_ENUM)
 			*(int *)field = choice->value;
 		else

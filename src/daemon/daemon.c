@@ -16,6 +16,7 @@
 #include "admin/steering.h"
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/network.h"
 #include "base/random.h"
 #include "conf/load.h"
 #include "daemon/clusters.h"
@@ -338,6 +339,11 @@ static enum result begin_takeover(struct daemon *daemon)
 	log_warning("online restart (-R) is deprecated, use so_reuseport instead");
 	if (!*daemon->settings->unix_socket_dir) {
 		log_fatal("an online restart (-R) needs unix_socket_dir");
+		return BROKEN;
+	}
+	if (network_list_has(slice_of(daemon->settings->proxy_protocol_from), NULL, 0)) {
+		log_fatal("an online restart (-R) is not possible while proxy_protocol_from names "
+			  "unix");
 		return BROKEN;
 	}
 	daemon->takeover = takeover_begin(daemon->settings);

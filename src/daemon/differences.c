@@ -1,6 +1,6 @@
 /*
  * The differences from PgBouncer that a configuration would meet. A table of conditions and
- * texts, and the option table for what has no effect. Called for --check; owns nothing.
+ * texts. Called for --check; owns nothing.
  */
 
 #include "daemon/differences.h"
@@ -105,25 +105,9 @@ static const struct difference {
 
 /* ---- printing ---- */
 
-static void print_no_effect(const struct settings *settings, FILE *out)
-{
-	const char *file;
-	unsigned line;
-
-	for (size_t i = 0; i < option_global.count; i++) {
-		const struct option *option = &option_global.rows[i];
-
-		if (!(option->flags & OPTION_NO_EFFECT) ||
-		    !option_source(option, settings, &file, &line))
-			continue;
-		fprintf(out, "  %s:%u: %s has no effect yet\n", file, line, option->name);
-	}
-}
-
 void differences_print(const struct settings *settings, FILE *out)
 {
 	fputs("differences from PgBouncer with these settings:\n", out);
-	print_no_effect(settings, out);
 	for (size_t i = 0; i < COUNT_OF(differences); i++)
 		if (differences[i].applies(settings))
 			fprintf(out, "  %s\n", differences[i].text);

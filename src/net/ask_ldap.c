@@ -13,14 +13,21 @@
 
 #ifdef HAVE_LDAP
 
+#include <errno.h>
 #include <ldap.h>
+#include <poll.h>
 
 #include "auth/directory.h"
 
+/* Above what has the socket, below TLS. */
+#define LAYER_IN_TIME ((LBER_SBIOD_LEVEL_PROVIDER + LBER_SBIOD_LEVEL_TRANSPORT) / 2)
+
 struct asking {
+	struct ldap_conncb callbacks;
 	const struct ldap_question *question;
 	LDAP *ldap;
 	int64_t until_ms;
+	bool handshakes; /* a TLS handshake has begun, and is what fails if connecting does */
 	char *reason;
 	size_t cap;
 };
@@ -65,6 +72,128 @@ static int set_times(const struct asking *asking)
 		       : LDAP_OTHER;
 }
 
+/*
+ * ---- a layer of the library's socket ----
+ *
+ * The library's own timeout does not hold in a TLS handshake: with GnuTLS it tries to read again
+ * and again, for ever. So nothing is read before there is something, nor after the deadline.
+ */
+
+static int layer_setup(Sockbuf_IO_Desc *layer, void *asking)
+{
+	layer->sbiod_pvt = asking;
+	return 0;
+}
+
+static int layer_remove(Sockbuf_IO_Desc *layer)
+{
+	(void)layer;
+	return 0;
+}
+
+static int layer_control(Sockbuf_IO_Desc *layer, int option, void *arg)
+{
+	return LBER_SBIOD_CTRL_NEXT(layer, option, arg);
+}
+
+static bool becomes_ready(Sockbuf_IO_Desc *layer, short events)
+{
+	const struct asking *asking = layer->sbiod_pvt;
+	struct pollfd wanted = { .fd = -1, .events = events };
+	int64_t left;
+	int ready = 0;
+
+	ber_sockbuf_ctrl(layer->sbiod_sb, LBER_SB_OPT_GET_FD, &wanted.fd);
+	do {
+		left = asking->until_ms - clock_ms();
+		if (left > 0)
+			ready = poll(&wanted, 1, (int)left);
+	} while (left > 0 && ready < 0 && errno == EINTR);
+	if (left > 0 && ready > 0)
+		return true;
+	errno = ETIMEDOUT;
+	return false;
+}
+
+static ber_slen_t layer_read(Sockbuf_IO_Desc *layer, void *bytes, ber_len_t len)
+{
+	return becomes_ready(layer, POLLIN) ? LBER_SBIOD_READ_NEXT(layer, bytes, len) : -1;
+}
+
+static ber_slen_t layer_write(Sockbuf_IO_Desc *layer, void *bytes, ber_len_t len)
+{
+	return becomes_ready(layer, POLLOUT) ? LBER_SBIOD_WRITE_NEXT(layer, bytes, len) : -1;
+}
+
+static int on_connected(LDAP *ldap, Sockbuf *socket, LDAPURLDesc *url, struct sockaddr *address,
+			struct ldap_conncb *callbacks)
+{
+	static Sockbuf_IO in_time = {
+		.sbi_setup = layer_setup,
+		.sbi_remove = layer_remove,
+		.sbi_ctrl = layer_control,
+		.sbi_read = layer_read,
+		.sbi_write = layer_write,
+	};
+
+	(void)ldap;
+	(void)url;
+	(void)address;
+	return ber_sockbuf_add_io(socket, &in_time, LAYER_IN_TIME, callbacks->lc_arg);
+}
+
+static void on_closing(LDAP *ldap, Sockbuf *socket, struct ldap_conncb *callbacks)
+{
+	(void)ldap;
+	(void)socket;
+	(void)callbacks;
+}
+
+/* ---- connecting ---- */
+
+/* The library of GnuTLS builds knows no reason; the one that is likely is told in any case. */
+static bool refuse_connection(const struct asking *asking, int error)
+{
+	refuse(asking, asking->handshakes ? "cannot connect: TLS handshake failed"
+					  : "cannot connect", error);
+	if (asking->handshakes) {
+		size_t len = strlen(asking->reason);
+
+		snprintf(asking->reason + len, asking->cap - len,
+			 "; is the certificate for this name, and by an authority in TLS_CACERT of"
+			 " ldap.conf?");
+	}
+	return false;
+}
+
+static void on_handshake(LDAP *ldap, void *session, void *context, void *arg)
+{
+	struct asking *asking = arg;
+
+	(void)ldap;
+	(void)session;
+	(void)context;
+	asking->handshakes = true;
+}
+
+static int set_callbacks(struct asking *asking)
+{
+	asking->callbacks = (struct ldap_conncb){ on_connected, on_closing, asking };
+	ldap_set_option(asking->ldap, LDAP_OPT_X_TLS_CONNECT_CB, (void *)on_handshake);
+	ldap_set_option(asking->ldap, LDAP_OPT_X_TLS_CONNECT_ARG, asking);
+	return ldap_set_option(asking->ldap, LDAP_OPT_CONNECT_CB, &asking->callbacks) ==
+			       LDAP_OPT_SUCCESS
+		       ? LDAP_SUCCESS
+		       : LDAP_NO_MEMORY;
+}
+
+static int reach(const struct asking *asking)
+{
+	if (asking->question->directory->start_tls)
+		return ldap_start_tls_s(asking->ldap, NULL, NULL);
+	return ldap_connect(asking->ldap);
+}
+
 static bool connect_to(struct asking *asking)
 {
 	const struct directory *directory = asking->question->directory;
@@ -79,10 +208,12 @@ static bool connect_to(struct asking *asking)
 	ldap_set_option(asking->ldap, LDAP_OPT_PROTOCOL_VERSION, &version);
 	ldap_set_option(asking->ldap, LDAP_OPT_REFERRALS, LDAP_OPT_OFF);
 	ldap_set_option(asking->ldap, LDAP_OPT_RESTART, LDAP_OPT_ON);
-	error = set_times(asking);
-	if (error == LDAP_SUCCESS && directory->start_tls)
-		error = ldap_start_tls_s(asking->ldap, NULL, NULL);
-	return error == LDAP_SUCCESS ? true : refuse(asking, "cannot connect", error);
+	error = set_callbacks(asking);
+	if (error == LDAP_SUCCESS)
+		error = set_times(asking);
+	if (error == LDAP_SUCCESS)
+		error = reach(asking);
+	return error == LDAP_SUCCESS ? true : refuse_connection(asking, error);
 }
 
 /* The result of an operation; its error, or the one of waiting for it. */

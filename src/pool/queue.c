@@ -94,6 +94,12 @@ void pool_requeue(struct pool *pool)
 {
 	LIST_EACH(&pool->waiters, node)
 		ask_anew(CONTAINER_OF(node, struct waiter, node));
+	LIST_EACH(&pool->claims, node) {
+		struct waiter *claim = CONTAINER_OF(node, struct waiter, node);
+
+		if (!claim->own)
+			ask_anew(claim);
+	}
 }
 
 void pool_wake(struct pool *home)

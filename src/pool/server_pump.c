@@ -230,6 +230,23 @@ static enum pump_step break_off(struct hand *hand, enum ending why)
 	return PUMP_MOVE;
 }
 
+/* A message that nothing follows from; the run it joins is nearly always its creditor's already. */
+static enum pump_step pass_on(struct hand *hand, const struct message *message,
+                              struct conversation *creditor)
+{
+	struct pump *pump = &hand->server->pump;
+	size_t       n = MESSAGE_HEADER_LEN + message->body.len;
+
+	if (!message_is_whole(message) || (pump->run && pump->run_to != creditor)) {
+		take_message(hand, message, creditor);
+		return is_interrupted(hand) ? PUMP_MOVE : PUMP_ON;
+	}
+	pump->run_to = creditor;
+	pump->run += n;
+	pump->done += n;
+	return PUMP_ON;
+}
+
 /* It goes away, and what it was lent for has not been sent yet: that is run elsewhere. */
 static bool is_last_word(const struct server *server, const struct message *message)
 {
@@ -277,10 +294,8 @@ static enum pump_step next_message(struct hand *hand)
 		return is_interrupted(hand) ? PUMP_MOVE : PUMP_ON;
 	}
 	pump->rows = 0;
-	if (backend_passes(&server->backend, &message, &creditor)) {
-		take_message(hand, &message, creditor);
-		return is_interrupted(hand) ? PUMP_MOVE : PUMP_ON;
-	}
+	if (backend_passes(&server->backend, &message, &creditor))
+		return pass_on(hand, &message, creditor);
 	if (is_last_word(server, &message))
 		return leave(hand, &message);
 	reply = backend_reply(&server->backend, &message);

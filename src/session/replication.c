@@ -7,7 +7,9 @@
 #include "session_internal.h"
 
 #include "base/alloc.h"
+#include "pool/database.h"
 #include "pool/server.h"
+#include "route/policy.h"
 #include "wire/result.h"
 
 /* What the server told at its login is what the client is told: nothing is to be set later. */
@@ -68,17 +70,50 @@ static void on_refuse(struct waiter *waiter, enum ending why, struct slice error
 	session_refused(CONTAINER_OF(waiter, struct session, waiter), why, error);
 }
 
+/* A stream is begun where a transaction that may write would be: at the primary, if any will do. */
+static void ask(struct session *session)
+{
+	const struct route_request request = { .available = UINT64_MAX };
+	struct cluster            *cluster = database_cluster(session->database);
+	struct pool               *pool = session->pool;
+	struct server             *server;
+	struct route_choice        choice;
+
+	if (cluster != NULL) {
+		choice = policy_choose(cluster, &request, loop_now(session->roster->loop));
+		if (choice.answer == ROUTE_HOLD) {
+			pool_hold(session->pool, &session->waiter);
+			return;
+		}
+		if (choice.answer == ROUTE_ERROR) {
+			session_end(session, END_REPLICA_WAIT, NULL);
+			return;
+		}
+		pool = pool_at_host(session->pool, choice.host);
+	}
+	if (pool == NULL) {
+		session_end(session, END_NO_MEMORY, NULL);
+		return;
+	}
+	/* Its server has to be started first: that is never at once. */
+	if (pool_ask(pool, &session->waiter, &server) == OK)
+		on_grant(&session->waiter, server);
+}
+
+static void on_again(struct waiter *waiter)
+{
+	ask(CONTAINER_OF(waiter, struct session, waiter));
+}
+
 void replication_begin(struct session *session)
 {
 	struct waiter *waiter = &session->waiter;
-	struct server *server;
 
 	waiter->borrower = (struct borrower){ &reply_events, session };
 	waiter->startup = &session->login->params;
 	waiter->replication = session->replication;
 	waiter->on_grant = on_grant;
 	waiter->on_refuse = on_refuse;
-	/* Its server has to be started first: that is never at once. */
-	if (pool_ask(session->pool, waiter, &server) == OK)
-		on_grant(waiter, server);
+	waiter->on_again = on_again;
+	ask(session);
 }

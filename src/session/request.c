@@ -320,6 +320,36 @@ static bool answers_itself(struct hand *hand, const struct message *message)
 	return direct_answers(hand->session, message, &n) && take(hand, n, 0);
 }
 
+/*
+ * What follows in the batch just begun mostly goes the same way as it is: until something does not,
+ * or the run is long enough to be written.
+ */
+static void pass_on(struct hand *hand)
+{
+	struct session *session = hand->session;
+	struct backend *backend;
+	struct message  message;
+	size_t          need, len;
+
+	if (session->server == NULL || session->direction != NULL || !session->in_query ||
+	    session->request_left > 0 || server_has_cancel(session->server))
+		return;
+	backend = server_backend(session->server);
+	while (hand->done < hand->input.len && hand->run < RUN_MAX) {
+		struct slice rest = { hand->input.data + hand->done, hand->input.len - hand->done };
+
+		if (frame_next(rest, SIDE_CLIENT, &session->roster->limits, &message, &need) !=
+		            OK ||
+		    !conversation_passes(session->conversation, backend, &message))
+			return;
+		len = MESSAGE_HEADER_LEN + message.body.len;
+		session->request_type = message.type;
+		pool_counters(session->pool)->bytes_received += len;
+		hand->done += len;
+		hand->run += len;
+	}
+}
+
 /* Deals with the next message of the input. False: it has to wait, or there is none. */
 static bool next_message(struct hand *hand)
 {
@@ -350,7 +380,10 @@ static bool next_message(struct hand *hand)
 	count_message(session, message.type);
 	if (session->direction != NULL)
 		direct_sent(session, &message);
-	return carry_out(hand, &step, &message);
+	if (!carry_out(hand, &step, &message))
+		return false;
+	pass_on(hand);
+	return true;
 }
 
 /* False: something will have the pump go on later. */

@@ -155,9 +155,6 @@ bool conversation_needs_server(const struct conversation *conversation,
 
 /* ---- what must wait ---- */
 
-/* So many requests under way are plenty: more are taken when the server has answered some. */
-#define PLENTY 4096
-
 static uint64_t oldest_request(const struct conversation *conversation,
 			       const struct backend *backend)
 {

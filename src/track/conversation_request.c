@@ -10,6 +10,7 @@
 #include "sql/scan.h"
 #include "track/guard.h"
 #include "track_internal.h"
+#include "wire/query.h"
 #include "wire/writer.h"
 
 /* Requests kept for a second try; longer turns are not tried twice. */
@@ -269,6 +270,61 @@ static void record(struct backend *backend, const struct message *message)
 	if (backend->replay.failed)
 		backend->recording = false;
 }
+
+/* ---- the short way ---- */
+
+/*
+ * The batch is this client's alone, and nothing is under way that could make a request of it wait,
+ * be skipped or be more than it says.
+ */
+static bool is_plain_batch(const struct conversation *conversation, const struct backend *backend)
+{
+	const struct debt *head = ledger_head(&backend->ledger);
+
+	return head != NULL && head->creditor == conversation && backend->batch_open &&
+	       conversation->last_end < head->request && !conversation->portal_may_drop &&
+	       !conversation->cancelled && !backend->skipping && backend->copy == COPY_NONE &&
+	       backend->copy_syncs == 0 && backend->stray_syncs == 0 && backend->doubts == 0 &&
+	       !backend->unproven && !backend->guarded && backend->ledger.len < PLENTY;
+}
+
+/* The debt of a message that needs no more than one, or -1. */
+static int plain_kind(const struct message *message)
+{
+	struct target_view view;
+
+	switch (message->type) {
+	case 'E': return DEBT_EXECUTE;
+	case 'S': return DEBT_SYNC;
+	case 'D':
+		if (query_read_target(message->body, &view) == OK && view.kind == 'P')
+			return DEBT_DESCRIBE;
+		return -1;
+	default: return -1;
+	}
+}
+
+bool conversation_passes(struct conversation *conversation, struct backend *backend,
+			 const struct message *message)
+{
+	int kind = plain_kind(message);
+	struct debt *debt;
+
+	if (kind < 0 || !message_is_whole(message) || !is_plain_batch(conversation, backend))
+		return false;
+	debt = conversation_owe(conversation, backend, (enum debt_kind)kind, FATE_FORWARD);
+	if (debt == NULL)
+		return false;
+	if (backend->recording)
+		record(backend, message);
+	if (kind == DEBT_DESCRIBE)
+		request_note_described(conversation);
+	if (kind == DEBT_SYNC)
+		note_end(conversation, backend, debt);
+	return true;
+}
+
+/* ---- the long one ---- */
 
 static struct step without_server(struct conversation *conversation, const struct message *message)
 {

@@ -6,6 +6,7 @@
 struct name_table {
 	struct map bindings; /* by name */
 	struct list all;     /* the same, for walks that remove */
+	struct binding *latest; /* the one found last, if it is still there */
 };
 
 void names_init(struct names *names)
@@ -29,6 +30,7 @@ static struct name_table *table_of(struct names *names)
 	 */
 	map_init(&table->bindings, 0x9e3779b97f4a7c15u);
 	list_init(&table->all);
+	table->latest = NULL;
 	names->table = table;
 	return table;
 }
@@ -57,7 +59,14 @@ void names_release(struct names *names)
 
 struct binding *names_find(const struct names *names, struct slice name)
 {
-	return names->table ? map_get(&names->table->bindings, name) : NULL;
+	struct binding *binding;
+
+	if (names->table == NULL)
+		return NULL;
+	binding = map_get(&names->table->bindings, name);
+	if (binding != NULL)
+		names->table->latest = binding;
+	return binding;
 }
 
 struct binding *names_add(struct names *names, struct slice name, struct statement *statement,
@@ -86,8 +95,14 @@ struct binding *names_add(struct names *names, struct slice name, struct stateme
 
 struct binding *names_find_request(const struct names *names, uint64_t request)
 {
+	struct binding *latest;
+
 	if (names->table == NULL)
 		return NULL;
+	/* Nearly always it is asked for what was bound just now. */
+	latest = names->table->latest;
+	if (latest != NULL && latest->request == request)
+		return latest;
 	LIST_EACH(&names->table->all, node)
 	{
 		struct binding *binding = CONTAINER_OF(node, struct binding, node);
@@ -124,6 +139,8 @@ void names_renew(struct names *names, const struct statement *statement)
 
 void names_take(struct names *names, struct binding *binding)
 {
+	if (names->table->latest == binding)
+		names->table->latest = NULL;
 	map_remove(&names->table->bindings, binding_name(binding));
 	list_remove(&names->table->all, &binding->node);
 	names->count--;

@@ -464,21 +464,25 @@ struct step request_bind(struct conversation *conversation, struct backend *back
 	return step_behind_ours(backend, step);
 }
 
+void request_note_described(struct conversation *conversation)
+{
+	struct binding *bound = names_find_request(&conversation->names, conversation->bound);
+
+	if (bound != NULL)
+		bound->described = true;
+}
+
 struct step request_describe(struct conversation *conversation, struct backend *backend,
 			     const struct message *message)
 {
 	struct target_view view;
 	struct statement *shared;
-	struct binding *bound;
 	char name[STATEMENT_NAME_MAX];
 
 	if (query_read_target(message->body, &view) != OK)
 		return step_end(END_BROKEN_DESCRIBE);
 	if (view.kind == 'P') {
-		/* Most likely a portal of the statement bound last. */
-		bound = names_find_request(&conversation->names, conversation->bound);
-		if (bound != NULL)
-			bound->described = true;
+		request_note_described(conversation);
 		if (conversation_owe(conversation, backend, DEBT_DESCRIBE, FATE_FORWARD) == NULL)
 			return step_end(END_NO_MEMORY);
 		return step_forward();

@@ -29,6 +29,9 @@ struct conversation {
 	uint64_t unnamed_request; /* changed its unnamed statement */
 };
 
+/* So many requests under way are plenty: more are taken when the server has answered some. */
+#define PLENTY 4096
+
 /* A debt to this conversation. NULL without memory. */
 struct debt *conversation_owe(struct conversation *conversation, struct backend *backend,
 			      enum debt_kind kind, enum debt_fate fate) MUST_USE;
@@ -51,6 +54,9 @@ struct step request_describe(struct conversation *conversation, struct backend *
 			     const struct message *message);
 struct step request_close(struct conversation *conversation, struct backend *backend,
 			  const struct message *message);
+
+/* A portal is described: most likely the client learns the type of the statement bound last. */
+void request_note_described(struct conversation *conversation);
 
 /* The client's unnamed statement becomes statement (taken, may be NULL), undone with debt. */
 void conversation_swap_unnamed(struct conversation *conversation, struct debt *debt,

@@ -50,7 +50,8 @@ static void ask(struct talk *talk, const struct message *message)
 			CHECK(backend_write_recovery(&talk->backend, &talk->out) == OK);
 		return;
 	}
-	if (conversation_must_wait(talk->client, &talk->backend, message))
+	if (conversation_passes(talk->client, &talk->backend, message) ||
+	    conversation_must_wait(talk->client, &talk->backend, message))
 		return;
 	step = conversation_request(talk->client, &talk->backend, message);
 	if (step.kind == STEP_END)

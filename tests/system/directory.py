@@ -39,12 +39,13 @@ def slapd():
 
 
 class Directory:
-    """people: uid -> password; each is uid=UID,ou=people and has the mail address UID@example.net."""
+    """people: uid -> password; each is uid=UID,ou=people and has the mail address UID@example.net.
+    tls: files of a certificate and its key; then StartTLS works, and tls_port speaks ldaps."""
 
     def __init__(self, parent, people, tls=None):
         self.folder = harness.make_folder(parent, "directory.")
         self.port = harness.free_port()
-        self.scheme = "ldaps" if tls else "ldap"
+        self.tls_port = harness.free_port() if tls else None
         # A copy runs where it likes: distributions may confine the installed path.
         for name in ("slapd", "slapadd"):
             shutil.copy(slapd(), self.folder / name)
@@ -81,10 +82,12 @@ class Directory:
             raise RuntimeError(f"slapadd failed: {done.stdout}{done.stderr}")
 
     def start(self):
+        urls = f"ldap://127.0.0.1:{self.port}/"
+        if self.tls_port:
+            urls += f" ldaps://127.0.0.1:{self.tls_port}/"
         with open(self.log_path, "ab") as log:
             self.process = harness.spawn(
-                [self.folder / "slapd", "-h", f"{self.scheme}://127.0.0.1:{self.port}/",
-                 "-f", self.conf, "-d", "0"], self.folder, log)
+                [self.folder / "slapd", "-h", urls, "-f", self.conf, "-d", "0"], self.folder, log)
 
         def accepts():
             if self.process.poll() is not None:

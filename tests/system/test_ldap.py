@@ -5,6 +5,7 @@ import pytest
 import harness
 from directory import BASE, BOSS, BOSS_PASSWORD, Directory
 from harness import PASSWORDS
+from tls import Authority
 from wireclient import Gone, ServerError, message, startup, wait_until
 
 pytestmark = [pytest.mark.pooled, pytest.mark.fixed, pytest.mark.pgcarwash]
@@ -54,6 +55,25 @@ def with_rules(pooler, shared):
         p.write()
         return p.start()
     return make
+
+
+@pytest.fixture(scope="module")
+def authority(folder):
+    return Authority(harness.make_folder(folder, "authority."))
+
+
+@pytest.fixture(scope="module")
+def encrypted(folder, authority):
+    """A directory whose certificate is for 127.0.0.1."""
+    files = authority.sign("directory", "directory", "IP:127.0.0.1")
+    directory = Directory(folder, PEOPLE, (files["crt"], files["key"])).start()
+    yield directory
+    directory.remove()
+
+
+def encrypted_options(directory, how, host="127.0.0.1"):
+    port = directory.tls_port if how == "ldapscheme=ldaps" else directory.port
+    return f'ldapserver={host} ldapport={port} {how} {SIMPLE}'
 
 
 def failure(pooler, user="app", database="app", **login):
@@ -140,6 +160,55 @@ def test_the_log_says_why(by_ldap, options, reason):
     p = by_ldap(options)
     assert failure(p, password="app's word") == FAILED
     assert f"{FAILED}: {reason}" in p.log()
+
+
+@pytest.mark.parametrize("how", ["ldapscheme=ldaps", "ldaptls=1"])
+def test_encrypted(pooler, encrypted, authority, monkeypatch, how):
+    monkeypatch.setenv("LDAPTLS_CACERT", authority.crt())
+    p = pooler(auth_type="ldap", auth_ldap_options=encrypted_options(encrypted, how))
+    with p.wire("app", password="app's word") as wire:
+        assert wire.value("select current_user") == "app"
+    assert failure(p, password="other's word") == FAILED
+    assert "cannot bind as the user: Invalid credentials" in p.log()
+
+
+@pytest.mark.parametrize("how", ["ldapscheme=ldaps", "ldaptls=1"])
+@pytest.mark.parametrize("wrong", ["authority", "name"])
+def test_a_certificate_that_is_not_to_be_trusted(pooler, encrypted, authority, folder,
+                                                 monkeypatch, how, wrong):
+    host = "127.0.0.1" if wrong == "authority" else "localhost"
+    if wrong == "authority":
+        authority = Authority(harness.make_folder(folder, "others."), "other")
+    monkeypatch.setenv("LDAPTLS_CACERT", authority.crt())
+    p = pooler(auth_type="ldap", auth_ldap_options=encrypted_options(encrypted, how, host))
+    assert failure(p, password="app's word") == FAILED
+    assert f"{FAILED}: cannot connect: TLS handshake failed: " in p.log()
+    assert "is the certificate for this name, and by an authority in TLS_CACERT" in p.log()
+
+
+@pytest.mark.parametrize("how", ["ldapscheme=ldaps", "ldaptls=1"])
+def test_an_encrypted_directory_that_hangs(pooler, shared, encrypted, authority, monkeypatch, how):
+    """Threads that wait in its handshake are back for others when their logins are over."""
+    monkeypatch.setenv("LDAPTLS_CACERT", authority.crt())
+    p = pooler(start=False, auth_type="hba", client_login_timeout=1)
+    rules = p.folder / "hba.conf"
+    rules.write_text(f"host all app all ldap {encrypted_options(encrypted, how)}\n"
+                     f"host all all all ldap ldapserver=127.0.0.1 ldapport={shared.port} {SIMPLE}\n")
+    harness.give_away(rules)
+    p.settings["auth_hba_file"] = rules
+    p.write()
+    p.start()
+    p.wire("app", password="app's word").close()
+    encrypted.freeze()
+    try:
+        waiting = [begin_login(p, "app", "app's word") for _ in range(12)]
+        for wire in waiting:
+            with pytest.raises((ServerError, Gone)):
+                wire.until("Z")
+        wait_until(lambda: logs_in(p, "other", "other's word"), 3, "a free thread")
+    finally:
+        encrypted.thaw()
+    p.wire("app", password="app's word").close()
 
 
 def test_without_options_or_with_bad_ones(pooler):

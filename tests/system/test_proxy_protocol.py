@@ -9,6 +9,7 @@ import threading
 import pytest
 
 import harness
+from test_takeover import successor  # noqa: F401  (a fixture)
 from wireclient import Gone, ServerError, startup, wait_until
 
 pytestmark = [pytest.mark.pgcarwash, pytest.mark.pooled, pytest.mark.fixed]
@@ -158,6 +159,38 @@ def test_a_reload_changes_who_is_trusted(pooler, haproxy):
         assert client_of(p) == wire.socket.getsockname()
     with pytest.raises((Gone, ServerError)):
         through.wire()
+
+
+def test_an_online_restart_keeps_it(pooler, haproxy, successor):  # noqa: F811
+    """SHOW FDS says who the client is, and the process that goes on with it knows."""
+    old = pooler(proxy_protocol_from=PROXY_HOST, application_name_add_host=1)
+    through = haproxy(old.address, "send-proxy-v2")
+    with through.wire() as wire:
+        mine = wire.socket.getsockname()
+        told = [row for row in old.console("SHOW FDS") if row["user"] == "app"]
+        assert [(row["addr"], int(row["port"])) for row in told if row["task"] == "client"] == [mine]
+        new = successor(old)
+        assert old.wait_end(5) == 0
+        assert client_of(new) == mine
+        assert wire.value("show application_name") == f"app - {mine[0]}:{mine[1]}"
+        with through.wire("other") as fresh:
+            assert client_of(new, "other") == fresh.socket.getsockname()
+        again = successor(new)
+        assert new.wait_end(5) == 0
+        assert client_of(again) == mine
+        wire.close()
+        wait_until(lambda: f"app/app@{mine[0]}:{mine[1]} closing because: client close request"
+                   in again.log(), 5, "the line of its end")
+
+
+def test_no_online_restart_through_a_socket_of_proxies(pooler):
+    p = pooler(proxy_protocol_from="unix")
+    done = subprocess.run([p.binary(), "-R", p.ini], capture_output=True, text=True, timeout=20,
+                          **harness.unprivileged())
+    assert done.returncode == 1
+    assert "is not possible while proxy_protocol_from names unix" in done.stderr + p.log()
+    with p.wire() as wire:
+        assert wire.value("select 1") == "1"
 
 
 def test_without_a_header_nobody_comes_in(pooler):

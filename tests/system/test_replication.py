@@ -158,6 +158,74 @@ def test_reconnect_takes_it_away(front, source):
         assert "database configuration changed" in str(answers[-1].fields())
 
 
+def asks(p, command):
+    """A console that waits for the answer to this."""
+    console = p.wire("admin", "pgcarwash")
+    console.send(query(command))
+    return console
+
+
+def is_told(console, tag):
+    assert [m.body for m in console.ready() if m.kind == "C"] == [tag.encode() + b"\0"]
+    console.close()
+
+
+def begin_stream(p):
+    """A replication client that is not answered yet."""
+    wire = p.wire("repl", "app", login=False)
+    wire.send(wireclient.startup({"user": "repl", "database": "app", "replication": "database"}))
+    return wire
+
+
+@pytest.mark.parametrize("command", ["PAUSE", "PAUSE app"])
+def test_pause_waits_for_a_stream_to_end(front, source, command):
+    """As for a session: its server is in use for as long as it is there."""
+    p = front()
+    wire = p.wire("repl", "app", replication="database")
+    console = asks(p, command)
+    assert console.quiet(0.7)
+    assert wire.value("select 'goes on'") == "goes on"
+    late = begin_stream(p)
+    assert late.quiet(0.3)
+    wire.close()
+    is_told(console, "PAUSE")
+    assert late.quiet(0.3)
+    p.console(command.replace("PAUSE", "RESUME"))
+    late.until("Z")
+    assert late.value("select 'resumed'") == "resumed"
+    late.close()
+
+
+def test_wait_close_sees_its_server_go(front, source):
+    p = front()
+    with p.wire("repl", "app", replication="database") as wire:
+        is_told(asks(p, "WAIT_CLOSE"), "WAIT_CLOSE")
+        p.console("RECONNECT app")
+        is_told(asks(p, "WAIT_CLOSE app"), "WAIT_CLOSE")
+        assert "database configuration changed" in str(wire.until("E")[-1].fields())
+    assert p.servers(user="repl") == []
+
+
+def test_kill_ends_it(front, source):
+    p = front()
+    with p.wire("repl", "app", replication="database") as wire:
+        p.console("KILL app")
+        assert "database removed" in str(wire.until("E")[-1].fields())
+        p.console("RESUME app")
+
+
+@pytest.mark.parametrize("waits", ["WAIT_FOR_SERVERS", "WAIT_FOR_CLIENTS"])
+def test_a_shutdown_that_waits_lets_it_finish(front, source, waits):
+    p = front()
+    wire = p.wire("repl", "app", replication="database")
+    p.console(f"SHUTDOWN {waits}")
+    time.sleep(0.7)
+    assert wire.value("select 'goes on'") == "goes on"
+    assert p.process.poll() is None
+    wire.close()
+    assert p.wait_end(5) == 0
+
+
 def test_hba_lines_for_replication(front, source, folder):
     hba = folder / "replication_hba.conf"
     hba.write_text("host replication repl 127.0.0.1/32 trust\nhost app app 127.0.0.1/32 trust\n"

@@ -28,7 +28,7 @@ static inline void add_choices(struct buffer *facts, const struct option *option
 	for (const struct choice *choice = option->choices; choice->text; choice++) {
 		buffer_append_text(facts, choice == option->choices ? "`" : ", `");
 		buffer_append_text(facts, choice->text);
-		buffer_append_text(facts, choice->later ? "` (not yet)" : "`");
+		buffer_append_text(facts, "`");
 	}
 }
 

@@ -1,7 +1,7 @@
 /*
- * Writes pgcarwash.ini.example, docs/CONFIG.md and docs/NOT_YET.md below the folder given, from the
- * option tables: "gendocs ." in the top folder brings the committed ones up to date, and
- * tests/check_tables.sh compares. What is prose here is only what is not about one key.
+ * Writes pgcarwash.ini.example and docs/CONFIG.md below the folder given, from the option tables:
+ * "gendocs ." in the top folder brings the committed ones up to date, and tests/check_tables.sh
+ * compares. What is prose here is only what is not about one key.
  */
 
 #include "base/buffer.h"
@@ -17,8 +17,6 @@ static void write_row(FILE *out, const struct option *option, bool global)
 
 	fprintf(out, "#### `%s`\n\n", option->name);
 	add_facts(&facts, option, global);
-	if (option->flags & OPTION_NO_EFFECT)
-		buffer_append_text(&facts, "; **no effect yet**");
 	if (facts.failed)
 		abort();
 	fprintf(out, "*%.*s.*\n\n", (int)facts.len, facts.data);
@@ -166,8 +164,6 @@ static void write_example_row(FILE *out, const struct option *option)
 {
 	fputc('\n', out);
 	wrap(out, ";; ", option->help, false);
-	if (option->flags & OPTION_NO_EFFECT)
-		fputs(";; No effect yet.\n", out);
 	if (!(option->flags & OPTION_RELOADABLE))
 		fputs(";; Needs a restart.\n", out);
 	fprintf(out, ";%s =%s%s\n", option->name, option->standard && *option->standard ? " " : "",
@@ -185,44 +181,6 @@ static void write_example(FILE *out)
 	}
 }
 
-/* ---- docs/NOT_YET.md ---- */
-
-static unsigned write_later(FILE *out, const struct option_table *table)
-{
-	unsigned found = 0;
-
-	for (size_t i = 0; i < table->count; i++) {
-		const struct option *option = &table->rows[i];
-		const struct choice *choice = option->choices;
-
-		if (option->flags & OPTION_NO_EFFECT)
-			found += fprintf(out, "* `[%s]` `%s`\n", table->section, option->name) > 0;
-		for (; choice && choice->text && !(option->flags & OPTION_NO_EFFECT); choice++)
-			if (choice->later)
-				found += fprintf(out, "* `[%s]` `%s = %s`: refused\n",
-						 table->section, option->name, choice->text) > 0;
-	}
-	return found;
-}
-
-static void write_not_yet(FILE *out)
-{
-	unsigned found;
-
-	fputs("# Known settings without effect\n"
-	      "\n"
-	      "Made from the option tables (`make docs`). These are accepted and do nothing yet, "
-	      "or "
-	      "are\nrefused where that is said:\n\n",
-	      out);
-	found = write_later(out, &option_global);
-	found += write_later(out, &option_database);
-	found += write_later(out, &option_user);
-	found += write_later(out, &option_peer);
-	if (!found)
-		fputs("None.\n", out);
-}
-
 int main(int count, char **arguments)
 {
 	FILE *out;
@@ -233,9 +191,6 @@ int main(int count, char **arguments)
 	}
 	out = create(arguments[1], "docs/CONFIG.md");
 	write_manual(out);
-	finish(out);
-	out = create(arguments[1], "docs/NOT_YET.md");
-	write_not_yet(out);
 	finish(out);
 	out = create(arguments[1], "pgcarwash.ini.example");
 	write_example(out);

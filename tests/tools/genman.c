@@ -60,7 +60,7 @@ static void write_row(FILE *out, const struct option *option, bool global)
 	fprintf(out, ".TP\n.B %s\n", option->name);
 	put(out, option->help);
 	add_facts(&facts, option, global);
-	buffer_append_text(&facts, option->flags & OPTION_NO_EFFECT ? "; no effect yet.)" : ".)");
+	buffer_append_text(&facts, ".)");
 	if (facts.failed)
 		abort();
 	fputs(".br\n(", out);

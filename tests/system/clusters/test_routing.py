@@ -7,7 +7,7 @@ import pytest
 
 from cluster import WHERE, shown, wait_state
 from wireclient import (ServerError, bind, errors, execute, extended, kinds, parse, query, rows,
-                        sync, wait_until)
+                        startup, sync, wait_until)
 
 pytestmark = pytest.mark.fixed
 
@@ -302,3 +302,53 @@ def test_clients_are_not_told_of_recovery(splitter, calm):
         for _ in range(10):
             assert connection.execute(WHERE).fetchone()[0] in REPLICAS
         assert connection.pgconn.parameter_status(b"in_hot_standby") == b"off"
+
+
+# ---- replication clients through a cluster ----
+
+def streams(p, **more):
+    return p.wire("postgres", "app", replication="database", **more)
+
+
+@pytest.mark.parametrize("mode", ["session", "transaction"])
+def test_replication_is_begun_at_the_primary(splitter, calm, mode):
+    p = splitter(calm, secrets={"postgres": ""}, pool_mode=mode)
+    for _ in range(4):
+        with streams(p) as wire:
+            assert where(wire) == "node0"
+            assert wire.value("select pg_is_in_recovery()") == "f"
+    with p.wire("postgres", "app", replication="true") as wire:
+        assert wire.sql("IDENTIFY_SYSTEM")[0][2] != ""
+        assert [row["port"] for row in p.servers(user="postgres")
+                if row["replication"] == "physical"] == [str(calm.primary.port)]
+
+
+@pytest.mark.parametrize("attrs, places", [
+    ("primary", {"node0"}), ("read-write", {"node0"}), ("standby", REPLICAS),
+    ("read-only", REPLICAS), ("prefer-standby", REPLICAS), ("any", REPLICAS | {"node0"})])
+def test_replication_goes_where_the_entry_says(splitter, calm, attrs, places):
+    p = splitter(calm, {"target_session_attrs": attrs, "read_write_split": "off"},
+                 secrets={"postgres": ""})
+    seen = set()
+    for _ in range(6):
+        with streams(p) as wire:
+            seen.add(where(wire))
+    assert seen == places
+
+
+def test_replication_waits_for_a_primary(splitter, own_cluster):
+    """And never begins at a replica instead."""
+    one = own_cluster(1)
+    p = splitter(one, secrets={"postgres": ""}, client_login_timeout=20)
+    with streams(p) as before:
+        assert where(before) == "node0"
+        one.primary.stop()
+        assert before.until("E")
+    wait_state(p, one.primary, "down")
+    wire = p.wire("postgres", "app", login=False)
+    wire.send(startup({"user": "postgres", "database": "app", "replication": "database"}))
+    assert wire.quiet(1)
+    one.primary.start()
+    wire.until("Z")
+    assert where(wire) == "node0"
+    wire.close()

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "conf/load.h"
-#include "conf/option.h"
 #include "daemon/differences.h"
 
 static char printed[8192];
@@ -69,20 +68,4 @@ TEST(each_condition_is_met_by_its_setting)
 	CHECK(strstr(printed, "auth_query") != NULL);
 	CHECK(strstr(printed, "ROLLBACK") != NULL);
 	CHECK(strstr(printed, "log in at once") != NULL);
-}
-
-TEST(what_has_no_effect_is_told_with_its_line)
-{
-	char text[256], wanted[128];
-
-	for (size_t i = 0; i < option_global.count; i++) {
-		const struct option *option = &option_global.rows[i];
-
-		if (!(option->flags & OPTION_NO_EFFECT) || !option->standard)
-			continue;
-		snprintf(text, sizeof(text), "[pgbouncer]\nlisten_addr = *\n%s = %.100s\n",
-			 option->name, option->standard);
-		snprintf(wanted, sizeof(wanted), "old.ini:3: %s has no effect yet", option->name);
-		CHECK(strstr(print_of(text), wanted) != NULL);
-	}
 }
