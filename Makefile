@@ -208,7 +208,7 @@ test_daemon = $(if $(MAIN),build/$(TEST_FLAVOUR)/pgcarwash)
 
 .PHONY: always all release debug asan check check-unit check-asan check-wire check-faults check-system check-drivers \
 	check-static check-fuzz-replay fuzz bench bench-parts demo format docs deps deps-check deps-drivers \
-	deps-bench check-regress install uninstall deb check-install clean help
+	deps-bench check-regress check-stale install uninstall deb check-install clean help
 
 all: release ## build build/release/pgcarwash
 
@@ -253,6 +253,9 @@ fuzz: $(FUZZERS:%=build/fuzz/fuzz_%) ## each fuzz target for FUZZ_SECONDS (clang
 
 check-regress: release ## PostgreSQL's own suite through an entry that splits
 	$(call script,tests/regress/run.sh,build/release/pgcarwash)
+
+check-stale: release ## 100,000 writes and reads of them while replicas suffer
+	$(Q)STALE_PAIRS=$${STALE_PAIRS:-100000} tests/system/run.sh clusters/test_stale.py -s
 
 bench: deps-bench release ## compare with no pooler, pgbouncer and haproxy
 	$(call script,tests/bench/run.sh,build/release/pgcarwash)

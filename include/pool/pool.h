@@ -39,6 +39,11 @@ enum result pool_ask(struct pool *pool, struct waiter *waiter, struct server **s
 struct pool *pool_at_host(struct pool *home, unsigned host);
 /* The host whose servers the pool has; -1 when it is a home pool, or of a host that left. */
 int pool_host(const struct pool *pool);
+/*
+ * Hosts of home's cluster, as bits, whose pools have room for one more (a free server, or leave to
+ * open one), and those that let us not in: the last login failed, and it is not time for another.
+ */
+void pool_see_hosts(const struct pool *home, uint64_t *room, uint64_t *refusing);
 /* Waits, in no queue, until the cluster changes: on_again follows, or on_refuse. */
 void pool_hold(struct pool *home, struct waiter *waiter);
 /* Leaves the queue; nothing when not in it. */

@@ -19,7 +19,8 @@ struct route_request {
 	uint64_t        without;    /* hosts that refused it already */
 	bool            waited;     /* long enough for a replica: when_no_replica = wait is over */
 	uint32_t        random;     /* a random word */
-	uint64_t        available;  /* hosts whose pools can take it; bits; all set when unknown */
+	uint64_t        available;  /* hosts with room for one more; bits; all set when unknown */
+	uint64_t        refusing;   /* hosts that let us not in now: they are for nobody's reads */
 };
 
 /* One row each in the table behind route_reason_text: SHOW ROUTES counts by them. */

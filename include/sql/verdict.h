@@ -79,7 +79,7 @@ enum verdict_flag {
 	 * UHC): there it is to be taken for UNKNOWN.
 	 */
 	VERDICT_BACKSLASH = 1u << 11,
-	VERDICT_SETS = 1u << 12,      /* has a SET, RESET or DISCARD ALL */
+	VERDICT_SETS = 1u << 12,      /* has a SET, RESET, DISCARD or DEALLOCATE */
 	VERDICT_OVERRULED = 1u << 13, /* a replica has refused it: see verdicts_overrule */
 };
 

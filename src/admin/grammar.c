@@ -228,7 +228,7 @@ static bool read_explain(struct slice text, struct line *line)
 	    !next_token(&scan, &what) || !token_is_word(&what, SLICE_LITERAL("route")) ||
 	    !next_token(&scan, &database) || !is_name(&database))
 		return false;
-	skip_blanks(&scan);
+	/* With the comments in front of it: a hint may be there. */
 	line->rest = (size_t)(scan.at - text.data);
 	line->has_subject = true;
 	line->shape = token_copy(&verb, line->verb, sizeof(line->verb)) &&

@@ -79,6 +79,61 @@ struct pool *pool_default(struct pool *home)
 	return host < 0 ? NULL : pool_at_host(home, (unsigned)host);
 }
 
+/* ---- which of them can take one more ---- */
+
+static bool has_room(const struct pool *pool)
+{
+	return pool->servers[SERVER_IDLE].len > pool->waiters.len || !pool->limits.size ||
+	       pool->open < pool->limits.size;
+}
+
+/* While one tries whether it lets us in again, the others go elsewhere. */
+static bool refuses(const struct pool *pool)
+{
+	return pool->failed && pool_serves_nobody(pool) &&
+	       (!moment_reached(pool->retry_at, loop_now(pool->pools->loop)) ||
+	        pool->servers[SERVER_CONNECTING].len + pool->servers[SERVER_LOGIN].len > 0);
+}
+
+void pool_see_hosts(const struct pool *home, uint64_t *room, uint64_t *refusing)
+{
+	unsigned count = home->hosts ? count_hosts(home) : 0;
+
+	*room = UINT64_MAX;
+	*refusing = 0;
+	for (unsigned i = 0; i < count; i++) {
+		const struct pool *pool = home->hosts[i];
+
+		if (pool && !has_room(pool))
+			*room &= ~BIT(i);
+		if (pool && refuses(pool))
+			*refusing |= BIT(i);
+	}
+}
+
+static bool primary_may_read(const struct cluster *cluster)
+{
+	enum session_target target = cluster_options(cluster)->target;
+
+	return target == TARGET_ANY || target == TARGET_PREFER_STANDBY;
+}
+
+bool pool_has_stand_in(const struct pool *pool)
+{
+	const struct cluster *cluster = pool->database->cluster;
+	uint64_t              room, refusing;
+
+	if (!cluster || pool->host < 0 || pool_is_primary(pool))
+		return false;
+	pool_see_hosts(pool->home, &room, &refusing);
+	if (!primary_may_read(cluster) && cluster_primary(cluster) >= 0)
+		refusing |= BIT(cluster_primary(cluster));
+	for (unsigned i = 0; i < count_hosts(pool); i++)
+		if ((int)i != pool->host && !(refusing & BIT(i)) && is_up(pool, i))
+			return true;
+	return false;
+}
+
 /* ---- another list of hosts ---- */
 
 static void let_go(struct pool *pool)

@@ -174,6 +174,8 @@ struct pool *pool_default(struct pool *home);
 bool pool_is_primary(const struct pool *pool);
 /* True when its host is one that transactions may be sent to. */
 bool pool_takes_work(const struct pool *pool);
+/* True when another host, which is up, may let its waiters in where this one did not. */
+bool pool_has_stand_in(const struct pool *pool);
 /* The cluster has another list of hosts, or there is none any more. */
 void pool_match_hosts(struct pool *home);
 /* Leaves the home; for pool_free. */
@@ -206,6 +208,8 @@ void pool_refuse_all(struct pool *pool, enum ending why);
 
 /* Opens, or checks, as many servers as the waiters need and the limits allow. */
 void pool_open_more(struct pool *pool);
+/* True when all its servers are still logging in. */
+bool pool_serves_nobody(const struct pool *pool);
 /* Whether the limits allow one server more now; servers of other pools may be closed for it. */
 bool pool_makes_room(struct pool *pool);
 /* Opens one for min_pool_size, evicting none. */

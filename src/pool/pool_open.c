@@ -407,13 +407,12 @@ static void note_failure(struct pool *pool, enum ending why, struct slice body, 
 		keep_error(pool, body);
 }
 
-/* Nobody is served by a pool whose servers are all still logging in. */
-static bool serves_nobody(const struct pool *pool)
+bool pool_serves_nobody(const struct pool *pool)
 {
 	if (pool->open - pool->dedicated != logins_under_way(pool))
 		return false;
 	LIST_EACH(&pool->below, node)
-		if (!serves_nobody(CONTAINER_OF(node, struct pool, in_home)))
+		if (!pool_serves_nobody(CONTAINER_OF(node, struct pool, in_home)))
 			return false;
 	return true;
 }
@@ -430,7 +429,9 @@ void pool_login_failed(struct pool *pool, enum ending why, struct slice body)
 		return;
 	}
 	note_failure(pool, why, body, final);
-	if (final && serves_nobody(pool))
+	if (final && pool_has_stand_in(pool))
+		pool_requeue(pool);
+	else if (final && pool_serves_nobody(pool))
 		pool_refuse_all(pool, why);
 	if (!pool->home)
 		return;
@@ -439,6 +440,6 @@ void pool_login_failed(struct pool *pool, enum ending why, struct slice body)
 	if (pool_default(pool->home) != pool)
 		return;
 	note_failure(pool->home, why, body, final);
-	if (final && serves_nobody(pool->home))
+	if (final && pool_serves_nobody(pool->home))
 		pool_refuse_all(pool->home, why);
 }

@@ -124,12 +124,12 @@ static bool has_usable_server(const struct pool *pool)
 
 /*
  * What fails at one host may come back at another, so in a cluster only a failure that is the
- * client's own is told.
+ * client's own is told, and of a replica's only when there is nobody else.
  */
 static bool tells_failure(const struct pool *pool)
 {
 	return pool->failed && (pool->final || !pool->database->cluster) && !pool_is_paused(pool) &&
-	       !has_usable_server(pool);
+	       !has_usable_server(pool) && !pool_has_stand_in(pool);
 }
 
 static enum ending reason_to_refuse(const struct pool *pool, const struct waiter *waiter)

@@ -1,7 +1,8 @@
 /*
- * Which functions of a database write: its pg_proc, read on a connection of its own that is closed
- * after, at first, when the primary has moved, and every minute. Who splits only. The same rows
- * again change nothing, because everything that was judged by them would be judged anew.
+ * Which functions and views of a database write: its catalogue, read on a connection of its own
+ * that is closed after, at first, when the primary has moved, and every minute. Who splits only.
+ * The same rows again change nothing, because everything that was judged by them would be judged
+ * anew.
  */
 
 #include <libpq-fe.h>
@@ -12,7 +13,7 @@
 #include "prober_internal.h"
 #include "sql/function_book.h"
 
-/* What is beyond is not known, so nothing that calls it counts as a read. */
+/* Functions come last: those beyond are not known, so nothing that calls them counts as a read. */
 #define ROWS_MAX      50000
 #define EVERY_S	      60
 #define AGAIN_S	      5
@@ -43,10 +44,15 @@ static enum result add_row(struct function_book *book, const PGresult *rows, int
 {
 	bool is_volatile = *PQgetvalue(rows, row, COLUMN_VOLATILE) == 't';
 
-	if (*PQgetvalue(rows, row, COLUMN_KIND) == 'o')
-		return function_book_add_operator(book, cell(rows, row, COLUMN_NAME));
-	return function_book_add(book, cell(rows, row, COLUMN_SCHEMA),
-				 cell(rows, row, COLUMN_NAME), is_volatile);
+	struct slice schema = cell(rows, row, COLUMN_SCHEMA), name = cell(rows, row, COLUMN_NAME);
+
+	switch (*PQgetvalue(rows, row, COLUMN_KIND)) {
+	case 'o': return function_book_add_operator(book, name);
+	case 'r': return function_book_add_relation(book, name);
+	case 'v': return function_book_add_view(book, name, schema, is_volatile);
+	case 'w': return function_book_add_view_over(book, name, schema);
+	default: return function_book_add(book, schema, name, is_volatile);
+	}
 }
 
 /* NULL without memory. */
@@ -123,7 +129,7 @@ static enum result ask(struct prober *prober, unsigned host)
 	if (!prober->book_link)
 		prober->book_link = link_new(prober->loop, prober->resolver,
 					     (struct link_owner){ NULL, NULL });
-	buffer_append_format(&text, "SELECT * FROM (%s) AS q ORDER BY 1, 2, 3 LIMIT %d",
+	buffer_append_format(&text, "SELECT * FROM (%s) AS q ORDER BY 1 DESC, 2, 3 LIMIT %d",
 			     function_book_query(), ROWS_MAX);
 	buffer_append(&text, "", 1);
 	if (prober->book_link && !text.failed && link_aim(prober->book_link, &target) == OK)

@@ -16,7 +16,7 @@
 #define HURRY_GAP_MS 20
 /* A primary that takes so long to answer is alarming. Without one everybody is asked so often, */
 #define ALARM_MS 200
-/* but at first, when somebody may take its place any moment and writes wait, so often. */
+/* but so often at first, when somebody may take its place any moment and writes wait. */
 #define HASTE_MS      50
 #define HASTE_SECONDS 60
 /* The first pause before a replica is asked again: somebody waits for it, or nobody does. */

@@ -23,7 +23,7 @@ static const struct {
 	[ROUTE_NOT_FRESH] = { "not_fresh",
 	                      "no replica has replayed what it must see: to the primary" },
 	[ROUTE_LAG] = { "lag", "all replicas are too far behind: to the primary" },
-	[ROUTE_NO_REPLICA] = { "no_replica", "no replica is up: to the primary" },
+	[ROUTE_NO_REPLICA] = { "no_replica", "no replica is up and lets us in: to the primary" },
 	[ROUTE_REFUSED] = { "refused", "a replica refused or cancelled it: to the primary" },
 	[ROUTE_SPLIT_OFF] = { "target", "where target_session_attrs says" },
 	[ROUTE_SESSION] = { "session", "session pooling: the whole session goes to the primary" },
@@ -57,6 +57,7 @@ enum obstacle {
 	OBSTACLE_REFUSED,
 	OBSTACLE_TIMELINE,
 	OBSTACLE_NOT_FRESH,
+	OBSTACLE_REFUSING,
 };
 
 static const char *const obstacle_texts[] = {
@@ -71,6 +72,7 @@ static const char *const obstacle_texts[] = {
 	[OBSTACLE_REFUSED] = "has refused it already",
 	[OBSTACLE_TIMELINE] = "is not known to have replayed anything of the newest timeline",
 	[OBSTACLE_NOT_FRESH] = "has not replayed what it must see yet",
+	[OBSTACLE_REFUSING] = "lets no connection in now",
 };
 
 static enum obstacle obstacle_to_read(const struct cluster *cluster,
@@ -95,7 +97,9 @@ static enum obstacle obstacle_to_read(const struct cluster *cluster,
 		return OBSTACLE_REFUSED;
 	if (!cluster_follows(cluster, endpoint) || !health_is_placed(cluster, host))
 		return OBSTACLE_TIMELINE;
-	return endpoint->reached >= request->need ? OBSTACLE_NONE : OBSTACLE_NOT_FRESH;
+	if (endpoint->reached < request->need)
+		return OBSTACLE_NOT_FRESH;
+	return request->refusing & BIT(host) ? OBSTACLE_REFUSING : OBSTACLE_NONE;
 }
 
 /* Who can take the read; *against: bits of the obstacles of the others. */
@@ -113,6 +117,17 @@ static uint64_t readers(const struct cluster *cluster, const struct route_reques
 			set |= BIT(i);
 	}
 	return set;
+}
+
+/* Where nobody else may take it, who refuses is asked all the same: he says why. */
+static uint64_t readers_who_refuse(const struct cluster       *cluster,
+                                   const struct route_request *request)
+{
+	struct route_request all = *request;
+	unsigned             against;
+
+	all.refusing = 0;
+	return readers(cluster, &all, &against);
 }
 
 /* Spares only when there is nobody else; of these, those whose pools have room, if any. */
@@ -191,6 +206,8 @@ static struct route_choice to_replica(const struct cluster       *cluster,
 	uint64_t            set = readers(cluster, request, &against);
 	struct route_choice choice = answer(ROUTE_TO_HOST, reason);
 
+	if (!set && !to_primary_allowed)
+		set = readers_who_refuse(cluster, request);
 	if (!set)
 		return without_replica(cluster, request, against, to_primary_allowed);
 	*among = prefer(cluster, set, request->available);
@@ -208,7 +225,7 @@ static struct route_choice to_any(const struct cluster       *cluster,
 	uint64_t            set = readers(cluster, request, &against);
 	struct route_choice choice = to_primary(cluster, ROUTE_SPLIT_OFF);
 
-	if (choice.answer == ROUTE_TO_HOST)
+	if (choice.answer == ROUTE_TO_HOST && (!set || !(request->refusing & BIT(choice.host))))
 		set |= BIT(choice.host);
 	if (!set)
 		return choice;

@@ -172,10 +172,10 @@ static struct route_choice choose(struct session *session, struct cluster *clust
 		.without = direction->without,
 		.waited = direction->waited,
 		.random = random ? (uint32_t)random_below(UINT32_MAX) : 0,
-		.available = UINT64_MAX,
 	};
 	struct route_choice choice;
 
+	pool_see_hosts(session->pool, &request.available, &request.refusing);
 	direction->splits = cluster_options(cluster)->splits;
 	if (direction->splits && !is_session_pooling(session))
 		request.wish = wish_of(session);
@@ -336,7 +336,6 @@ static enum result decide(struct session *session, struct server **server)
 {
 	struct direction *direction = session->direction;
 	struct cluster   *cluster = database_cluster(session->database);
-	enum result       result;
 
 	session->waiter.for_primary = false;
 	if (cluster == NULL) {
@@ -348,6 +347,7 @@ static enum result decide(struct session *session, struct server **server)
 	switch (direction->choice.answer) {
 	case ROUTE_HOLD: hold(session); return AGAIN;
 	case ROUTE_ERROR:
+		database_count_route(session->database, direction->choice.reason);
 		if (session->state != SESSION_WAITING)
 			session_enter(session, SESSION_WAITING);
 		refuse(session, END_REPLICA_WAIT);
@@ -355,10 +355,7 @@ static enum result decide(struct session *session, struct server **server)
 	case ROUTE_TO_HOST: break;
 	}
 	session->waiter.for_primary = !direction->choice.on_replica && direction->splits;
-	result = ask(session, pool_at_host(session->pool, direction->choice.host), server);
-	if (result == OK || result == AGAIN)
-		database_count_route(session->database, direction->choice.reason);
-	return result;
+	return ask(session, pool_at_host(session->pool, direction->choice.host), server);
 }
 
 static bool is_answered_here(struct session *session, struct slice rest)
@@ -441,6 +438,8 @@ enum result direct_granted(struct session *session, struct backend *backend, str
 
 	direction->held_since = MOMENT_NEVER;
 	direction->in_turn = true;
+	if (database_cluster(session->database) != NULL)
+		database_count_route(session->database, direction->choice.reason);
 	direction->on_replica = direction->splits && direction->choice.on_replica;
 	/* Nothing is written on a replica, even where nobody judges what is sent. */
 	direction->judged = true;

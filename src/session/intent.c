@@ -75,11 +75,17 @@ static bool wants_read_only(const struct session *session)
 	                   SLICE_LITERAL("on"));
 }
 
+/* A hot standby has all levels of isolation but SERIALIZABLE (docs, "Hot Standby"). */
+static bool is_isolation_for_standby(const struct verdict *verdict)
+{
+	return verdict->isolation == VERDICT_ISOLATION_NOT_SAID ||
+	       verdict->isolation == VERDICT_ISOLATION_LESS;
+}
+
 /* The transaction says that it only reads, and a hot standby can begin it. */
 static bool says_read_only(const struct session *session, const struct verdict *verdict)
 {
-	if (verdict->isolation != VERDICT_ISOLATION_NOT_SAID &&
-	    verdict->isolation != VERDICT_ISOLATION_LESS)
+	if (!is_isolation_for_standby(verdict))
 		return false;
 	if (verdict->access == VERDICT_ACCESS_NOT_SAID)
 		return wants_read_only(session);
@@ -94,7 +100,8 @@ static bool is_read(const struct verdict *verdict, bool read_only)
 
 	if (verdict->kind == VERDICT_EMPTY)
 		return true;
-	if (verdict->kind != VERDICT_READ || (verdict->flags & VERDICT_CLOSES))
+	if (verdict->kind != VERDICT_READ || (verdict->flags & VERDICT_CLOSES) ||
+	    !is_isolation_for_standby(verdict))
 		return false;
 	if (!read_only)
 		against |= VERDICT_CURSOR;
@@ -106,10 +113,7 @@ static bool is_read(const struct verdict *verdict, bool read_only)
 /* In a block that was begun READ ONLY, or by this statement becomes so before it has read. */
 static bool is_read_in_block(const struct direction *direction, const struct verdict *verdict)
 {
-	bool lesser = verdict->isolation == VERDICT_ISOLATION_NOT_SAID ||
-	              verdict->isolation == VERDICT_ISOLATION_LESS;
-
-	if (verdict->kind == VERDICT_SETTING && lesser &&
+	if (verdict->kind == VERDICT_SETTING && is_isolation_for_standby(verdict) &&
 	    verdict->default_access == VERDICT_ACCESS_NOT_SAID &&
 	    verdict->default_isolation == VERDICT_ISOLATION_NOT_SAID) {
 		if (verdict->access == VERDICT_ACCESS_READ_ONLY)

@@ -34,6 +34,7 @@ bool catalogue_has(const struct slice *names, size_t count, struct slice word)
 
 /* Views over memory and files of a server (docs, "System Views", "Monitoring Statistics"). */
 static const struct slice host_relations[] = {
+	NAME("pg_aios"),
 	NAME("pg_available_extension_versions"),
 	NAME("pg_available_extensions"),
 	NAME("pg_backend_memory_contexts"),
@@ -47,8 +48,10 @@ static const struct slice host_relations[] = {
 	NAME("pg_prepared_xacts"),
 	NAME("pg_replication_origin_status"),
 	NAME("pg_replication_slots"),
+	NAME("pg_sequences"),
 	NAME("pg_settings"),
 	NAME("pg_shmem_allocations"),
+	NAME("pg_shmem_allocations_numa"),
 	NAME("pg_timezone_abbrevs"),
 	NAME("pg_timezone_names"),
 };

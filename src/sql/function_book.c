@@ -3,7 +3,8 @@
  * catalogue. Filled by the probe of a database, then sealed and read by classify.
  *
  * Names are kept twice, as schema NUL name and as NUL name, so that a bare call finds the worst of
- * all schemas without a search path. Values of the maps point into markers and are not changed.
+ * all schemas without a search path. Relations are kept by their bare name. Values of the maps
+ * point into markers and are not changed.
  */
 #include "sql/function_book.h"
 
@@ -21,10 +22,12 @@ struct function_book {
 	bool sealed;
 	struct map functions;
 	struct map operators;
+	struct map relations;
 };
 
 static const enum function_effect markers[] = {
 	[FUNCTION_READS] = FUNCTION_READS,
+	[FUNCTION_HOST] = FUNCTION_HOST,
 	[FUNCTION_WRITES] = FUNCTION_WRITES,
 };
 
@@ -38,6 +41,7 @@ struct function_book *function_book_new(void)
 	/* The keys are names that the owner of the database has chosen, not a client. */
 	map_init(&book->functions, 1);
 	map_init(&book->operators, 1);
+	map_init(&book->relations, 1);
 	return book;
 }
 
@@ -58,6 +62,7 @@ void function_book_unref(struct function_book *book)
 		return;
 	map_release(&book->functions);
 	map_release(&book->operators);
+	map_release(&book->relations);
 	mem_free(book);
 }
 
@@ -140,6 +145,9 @@ enum result function_book_add(struct function_book *book, struct slice schema, s
 		known = look_built_in(name, &by_exception);
 		if (known != FUNCTION_UNKNOWN && (by_exception || known >= effect))
 			return OK;
+		/* Newer ones of this family are like those that are known. */
+		if (slice_starts_with(name, SLICE_LITERAL("pg_stat_get_")))
+			effect = worse(effect, FUNCTION_HOST);
 	}
 	result = note(book, schema, name, effect);
 	return result == OK ? note(book, SLICE_NONE, name, effect) : result;
@@ -149,6 +157,45 @@ enum result function_book_add_operator(struct function_book *book, struct slice 
 {
 	assert(!book->sealed);
 	return map_put(&book->operators, name, (void *)&markers[FUNCTION_WRITES]);
+}
+
+static enum result note_relation(struct function_book *book, struct slice name,
+				 enum function_effect effect)
+{
+	assert(!book->sealed);
+	effect = worse(effect, function_book_relation(book, name));
+	return map_put(&book->relations, name, (void *)&markers[effect]);
+}
+
+enum result function_book_add_relation(struct function_book *book, struct slice name)
+{
+	return note_relation(book, name, FUNCTION_HOST);
+}
+
+enum result function_book_add_view(struct function_book *book, struct slice name,
+				   struct slice function, bool is_volatile)
+{
+	enum function_effect effect = FUNCTION_UNKNOWN;
+	bool by_exception;
+
+	if (function.len > 0)
+		effect = look_built_in(function, &by_exception);
+	if (effect == FUNCTION_UNKNOWN)
+		effect = is_volatile ? FUNCTION_WRITES : FUNCTION_READS;
+	return effect == FUNCTION_READS ? OK : note_relation(book, name, effect);
+}
+
+enum result function_book_add_view_over(struct function_book *book, struct slice name,
+					struct slice relation)
+{
+	return catalogue_is_about_host(relation) ? note_relation(book, name, FUNCTION_HOST) : OK;
+}
+
+enum function_effect function_book_relation(const struct function_book *book, struct slice name)
+{
+	const enum function_effect *effect = book ? map_get(&book->relations, name) : NULL;
+
+	return effect ? *effect : FUNCTION_READS;
 }
 
 enum function_effect function_book_look(const struct function_book *book, struct slice schema,
@@ -170,19 +217,4 @@ bool function_book_operator_writes(const struct function_book *book, struct slic
 bool function_book_has_operators(const struct function_book *book)
 {
 	return book && book->operators.len > 0;
-}
-
-const char *function_book_query(void)
-{
-	return "SELECT 'f' AS kind, n.nspname AS schema, p.proname AS name,"
-	       " pg_catalog.bool_or(p.provolatile = 'v') AS volatile"
-	       " FROM pg_catalog.pg_proc p"
-	       " JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace"
-	       " WHERE n.nspname <> 'pg_catalog'"
-	       " OR pg_catalog.current_setting('server_version_num')::int >= 160000"
-	       " GROUP BY n.nspname, p.proname"
-	       " UNION ALL SELECT 'o', '', o.oprname, true FROM pg_catalog.pg_operator o"
-	       " JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode"
-	       " JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace"
-	       " WHERE p.provolatile = 'v' AND n.nspname <> 'pg_catalog' GROUP BY o.oprname";
 }

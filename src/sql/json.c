@@ -20,10 +20,10 @@ static unsigned hex_digit(char c)
 }
 
 /*
- * text without escapes, in room if it has any. libpg_query writes control characters, < and > as
- * \u00xx; other escapes than these and \" \\ \/ are in no name that is known.
+ * libpg_query writes control characters, < and > as \u00xx; other escapes than these and \" \\ \/
+ * are in no name that is known.
  */
-static struct slice unescape(struct slice text, char room[JSON_NAME_MAX])
+struct slice json_unescape(struct slice text, char room[JSON_NAME_MAX])
 {
 	size_t len = 0;
 
@@ -51,7 +51,7 @@ static void read_name(const char **at, struct json_names *names, unsigned *turn)
 	if (**at == ':')
 		return;
 	names->qualifier = names->name;
-	names->name = unescape(text, names->rooms[(*turn)++ % 2]);
+	names->name = json_unescape(text, names->rooms[(*turn)++ % 2]);
 }
 
 void json_read_names(const char **at, struct json_names *names)

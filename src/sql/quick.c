@@ -111,6 +111,20 @@ static enum before classify_word(struct slice word, enum before before, bool aft
 	return BEFORE_WORD;
 }
 
+/* May be a relation that is more than a table; precisely the tree knows. */
+static bool is_noted(const struct quick *quick, struct slice name)
+{
+	return function_book_relation(quick->functions, name) != FUNCTION_READS;
+}
+
+static bool is_noted_in_quotes(const struct quick *quick)
+{
+	struct slice text = quick->token.text;
+
+	return is_noted(quick, (struct slice){ text.data + 1, text.len - 2 }) ||
+	       memchr(text.data + 1, '"', text.len - 2) || text.len - 2 >= WORD_MAX;
+}
+
 /* The token is a word; false when the tree must be asked. */
 static bool read_word(struct quick *quick, enum before *before, char room[WORD_MAX],
 		      struct slice *word)
@@ -123,7 +137,7 @@ static bool read_word(struct quick *quick, enum before *before, char room[WORD_M
 	    catalogue_has(query_words_to_parse, COUNT_OF(query_words_to_parse), *word))
 		return false;
 	*before = classify_word(*word, *before, after_group);
-	return true;
+	return *before == BEFORE_KEYWORD || !is_noted(quick, *word);
 }
 
 /* The token is a mark; false when the tree must be asked. */
@@ -156,7 +170,7 @@ static bool judge_query(struct quick *quick)
 			sure = read_mark(quick, &before, word);
 			break;
 		case TOKEN_QUOTED:
-			sure = !is_special_name(&quick->token);
+			sure = !is_special_name(&quick->token) && !is_noted_in_quotes(quick);
 			before = BEFORE_QUOTED;
 			break;
 		case TOKEN_OPERATOR:

@@ -98,6 +98,8 @@ struct json_names {
 
 /* *at is an opening quote: gives what is in the quotes as it stands, and moves behind it. */
 struct slice json_string(const char **at);
+/* text, of a JSON string, without its escapes; in room if it has any, and cut to that. */
+struct slice json_unescape(struct slice text, char room[JSON_NAME_MAX]);
 /* *at is a list of String nodes: gives the last two, and moves behind it. Borrows *at, names. */
 void json_read_names(const char **at, struct json_names *names);
 

@@ -86,8 +86,8 @@ static const struct statement_rule statement_rules[] = {
 	{ NAME("FetchStmt"), VERDICT_READ, VERDICT_CURSOR },
 	{ NAME("ClosePortalStmt"), VERDICT_READ, VERDICT_CURSOR },
 	{ NAME("ConstraintsSetStmt"), VERDICT_SETTING, 0 },
-	{ NAME("DeallocateStmt"), VERDICT_SETTING, 0 },
-	{ NAME("DiscardStmt"), VERDICT_SETTING, 0 },
+	{ NAME("DeallocateStmt"), VERDICT_SETTING, VERDICT_SETS },
+	{ NAME("DiscardStmt"), VERDICT_SETTING, VERDICT_SETS },
 	{ NAME("PrepareStmt"), VERDICT_WRITE, VERDICT_SESSION_STATE },
 	{ NAME("ExecuteStmt"), VERDICT_WRITE, VERDICT_SESSION_STATE },
 	{ NAME("ListenStmt"), VERDICT_WRITE, VERDICT_SESSION_STATE },
@@ -344,8 +344,14 @@ static void on_into(struct walk *walk)
 
 static void on_relname(struct walk *walk)
 {
-	if (catalogue_is_about_host(string_value(walk)))
+	char room[JSON_NAME_MAX];
+	struct slice name = json_unescape(string_value(walk), room);
+	enum function_effect effect = function_book_relation(walk->functions, name);
+
+	if (effect == FUNCTION_HOST || catalogue_is_about_host(name))
 		walk->now.flags |= VERDICT_HOST;
+	if (effect == FUNCTION_WRITES)
+		worsen(walk);
 }
 
 static void on_relpersistence(struct walk *walk)

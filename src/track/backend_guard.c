@@ -147,14 +147,23 @@ static bool is_of_standby(const struct notice_view *view)
 	return true;
 }
 
+/*
+ * What every replica refuses, and whoever asks. An unlogged table is told by the place in the
+ * server only; other 0A000 depend on the session (SERIALIZABLE by default).
+ */
+static bool is_refusal(const struct notice_view *view)
+{
+	return slice_equal(view->sqlstate, SLICE_LITERAL("25006")) ||
+	       slice_equal(view->sqlstate, SLICE_LITERAL("55000")) ||
+	       (slice_equal(view->sqlstate, SLICE_LITERAL("0A000")) &&
+	        slice_equal(view->routine, SLICE_LITERAL("get_relation_info")));
+}
+
 static enum moved_why why_moved(const struct notice_view *view)
 {
 	if (notice_is_fatal(view))
 		return MOVED_LOST;
-	return slice_equal(view->sqlstate, SLICE_LITERAL("25006")) ||
-			       slice_equal(view->sqlstate, SLICE_LITERAL("55000"))
-		       ? MOVED_REFUSED
-		       : MOVED_FAILED;
+	return is_refusal(view) ? MOVED_REFUSED : MOVED_FAILED;
 }
 
 /* True when the error moves the turn; *reply says so. */

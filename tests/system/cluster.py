@@ -18,13 +18,15 @@ from wireclient import Gone, ServerError, wait_until
 
 WHERE = "select place()"
 PLACE = ("create function place() returns text stable language sql as"
-         " 'select current_setting(''cluster_name'')'")
+         " 'select current_setting(''cluster_name'')';"
+         " create function standby() returns boolean stable language sql as"
+         " 'select pg_is_in_recovery()'")
 
 STREAMING = {"wal_level": "replica", "max_wal_senders": 10, "hot_standby": "on",
              "wal_log_hints": "on", "wal_keep_size": "'256MB'", "wal_receiver_timeout": "'5s'",
              "wal_retrieve_retry_interval": "'200ms'", "wal_sender_timeout": "'5s'",
              "wal_receiver_status_interval": "'1s'", "max_connections": 100,
-             "recovery_target_timeline": "'latest'"}
+             "recovery_target_timeline": "'latest'", "max_prepared_transactions": 10}
 
 
 def descendants(pid):
@@ -154,9 +156,12 @@ class Cluster:
         for number in range(replicas):
             self.add(f"node{number + 1}")
 
-    def add(self, name, source=None, **settings):
-        node = Node(self.parent, name, source or self.primary, **settings).start()
-        self.nodes.append(node)
+    def add(self, name, upstream=None, **settings):
+        """A replica of the primary, or of one of its replicas."""
+        node = Node(self.parent, name, self.primary, **settings)
+        if upstream:
+            node.follow(upstream)
+        self.nodes.append(node.start())
         return node
 
     @property

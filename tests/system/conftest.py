@@ -13,7 +13,8 @@ import wireclient
 NUMBERS = itertools.count(1)
 TEST_SECONDS = (60 + float(os.environ.get("CROSSING_SECONDS", 20))
                 + float(os.environ.get("STARVE_SECONDS", 0))
-                + float(os.environ.get("CONNECTS", 0)) / 200)
+                + float(os.environ.get("CONNECTS", 0)) / 200
+                + float(os.environ.get("STALE_PAIRS", 0)) / 200)
 
 
 def pytest_configure(config):

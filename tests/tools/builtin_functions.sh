@@ -12,8 +12,9 @@ allowed='clock_timestamp current_query gen_random_uuid pg_get_wal_resource_manag
     pg_partition_ancestors pg_partition_tree pg_sleep pg_sleep_for pg_sleep_until random timeofday'
 # Stable ones that assign a transaction id, which a standby refuses.
 writes='pg_current_xact_id txid_current'
-# What may differ from host to host: files, sizes on disk, backends, statistics, WAL, settings.
-host='current_setting inet_server_addr inet_server_port pg_available_extension_versions
+# What may differ from host to host: files, sizes on disk, backends, statistics, WAL, settings, and
+# what relations hold that are named in a value.
+host='current_setting database_to_xml database_to_xml_and_xmlschema inet_server_addr inet_server_port pg_available_extension_versions
     pg_available_extensions pg_backend_pid pg_blocking_pids pg_collation_actual_version pg_conf_load_time
     pg_config pg_control_checkpoint pg_control_init pg_control_recovery pg_control_system
     pg_current_logfile pg_current_snapshot pg_current_wal_flush_lsn pg_current_wal_insert_lsn
@@ -30,7 +31,8 @@ host='current_setting inet_server_addr inet_server_port pg_available_extension_v
     pg_show_all_file_settings pg_show_all_settings pg_show_replication_origin_status pg_stat_file
     pg_stat_have_stats pg_table_size pg_tablespace_location pg_tablespace_size pg_timezone_abbrevs
     pg_timezone_names pg_total_relation_size pg_xact_commit_timestamp pg_xact_commit_timestamp_origin
-    pg_xact_status txid_current_if_assigned txid_current_snapshot txid_status'
+    pg_xact_status schema_to_xml schema_to_xml_and_xmlschema
+    table_to_xml table_to_xml_and_xmlschema txid_current_if_assigned txid_current_snapshot txid_status'
 
 sql_list() {
     printf "'%s'," $1 | sed 's/,$//'

@@ -12,6 +12,8 @@ SCHEMA = clusters.PLACE + """;
     create table log (worker int, seq int, primary key (worker, seq));
     create function bump(int) returns int language sql volatile as
         'update notes set v = v + 1 where id = $1 returning v';
+    create procedure bump_by_call(int) language sql as
+        'update notes set v = v + 1 where id = $1';
     create view bumped as select bump(1) as v;
     create sequence tickets;
     grant all on all tables in schema public to public;

@@ -73,7 +73,7 @@ TEST(a_statement_to_be_explained)
 
 	CHECK_INT_EQ(line.shape, LINE_EXPLAIN);
 	CHECK_TEXT_EQ(line.subject, "shop");
-	CHECK_TEXT_EQ(text + line.rest, "select ';', f(1) from \"t\"; x");
+	CHECK_TEXT_EQ(text + line.rest, " -- now\n select ';', f(1) from \"t\"; x");
 	line = read_line("EXPLAIN ROUTE \"my shop\"");
 	CHECK_INT_EQ(line.shape, LINE_EXPLAIN);
 	CHECK_TEXT_EQ(line.subject, "my shop");

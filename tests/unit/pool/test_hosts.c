@@ -229,6 +229,54 @@ TEST(a_lost_server_is_trouble)
 	pair_release(&pair);
 }
 
+TEST(who_is_not_let_in_by_a_replica_goes_elsewhere)
+{
+	struct pair    pair;
+	struct visitor alice;
+	struct server *server;
+	uint64_t       room, refusing;
+
+	pair_init(&pair);
+	find(&pair, 0, ROLE_PRIMARY, 1);
+	find(&pair, 1, ROLE_REPLICA, 1);
+	pair.second.login = FAKE_REFUSE;
+	pair.second.sqlstate = "53300";
+	visitor_init(&alice, &pair.world, "db", "alice");
+	pool_see_hosts(alice.pool, &room, &refusing);
+	CHECK_UINT_EQ(refusing, 0);
+	CHECK_UINT_EQ(room, UINT64_MAX);
+	CHECK(pool_ask(pool_at_host(alice.pool, 1), &alice.waiter, &server) == AGAIN);
+	UNTIL(&pair.world, alice.server);
+	CHECK(!alice.refused);
+	CHECK_INT_EQ(pair.world.fake.open, 1);
+	pool_see_hosts(alice.pool, &room, &refusing);
+	CHECK_UINT_EQ(refusing, 2);
+	CHECK_UINT_EQ(room & 3, 2);
+	visitor_release(&alice);
+	pair_release(&pair);
+}
+
+TEST(who_has_no_other_host_is_told_why)
+{
+	struct pair    pair;
+	struct visitor alice;
+	struct server *server;
+
+	pair_init(&pair);
+	snprintf(pair.entry, sizeof(pair.entry), "db = host=DIR,%s target_session_attrs=standby",
+	         pair.second.dir);
+	world_reload(&pair.world, TRANSACTION, pair.entry);
+	find(&pair, 0, ROLE_PRIMARY, 1);
+	find(&pair, 1, ROLE_REPLICA, 1);
+	pair.second.login = FAKE_REFUSE;
+	pair.second.sqlstate = "28000";
+	visitor_init(&alice, &pair.world, "db", "alice");
+	CHECK(pool_ask(pool_at_host(alice.pool, 1), &alice.waiter, &server) == AGAIN);
+	UNTIL(&pair.world, alice.refused);
+	visitor_release(&alice);
+	pair_release(&pair);
+}
+
 TEST(a_host_that_is_away_makes_nobody_fail)
 {
 	struct pair    pair;

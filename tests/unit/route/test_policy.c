@@ -207,6 +207,38 @@ TEST(a_pool_with_room_comes_first)
 	cluster_free(cluster);
 }
 
+TEST(who_lets_nobody_in_takes_no_reads)
+{
+	struct cluster_options options = options_of(3);
+	struct cluster        *cluster = cluster_of(3);
+	struct route_request   request = { .reads = true, .available = ALL, .refusing = 2 };
+	const char            *why[CLUSTER_MAX_HOSTS];
+
+	REQUIRE(cluster != NULL);
+	for (int i = 0; i < 4; i++)
+		CHECK_UINT_EQ(policy_choose(cluster, &request, test_now).host, 2);
+	policy_explain(cluster, &request, test_now, why);
+	CHECK(strstr(why[1], "lets no connection in") != NULL);
+	request.refusing = 6;
+	CHECK_INT_EQ(policy_choose(cluster, &request, test_now).reason, ROUTE_NO_REPLICA);
+	options.when_no_replica = NO_REPLICA_ERROR;
+	REQUIRE(cluster_set_options(cluster, &options) == OK);
+	CHECK_INT_EQ(policy_choose(cluster, &request, test_now).answer, ROUTE_ERROR);
+	/* Who may go nowhere else is to hear it from the server. */
+	options.target = TARGET_STANDBY;
+	REQUIRE(cluster_set_options(cluster, &options) == OK);
+	CHECK(policy_choose(cluster, &request, test_now).on_replica);
+	options.target = TARGET_ANY;
+	options.splits = false;
+	REQUIRE(cluster_set_options(cluster, &options) == OK);
+	for (int i = 0; i < 4; i++)
+		CHECK_UINT_EQ(policy_choose(cluster, &request, test_now).host, 0);
+	request.refusing = 1;
+	for (int i = 0; i < 4; i++)
+		CHECK(policy_choose(cluster, &request, test_now).host != 0);
+	cluster_free(cluster);
+}
+
 TEST(reads_go_on_without_a_primary)
 {
 	struct cluster_options options = options_of(2);

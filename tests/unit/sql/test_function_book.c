@@ -65,6 +65,7 @@ TEST(rows_of_pg_catalog_add_to_the_table)
 
 	add(book, "pg_catalog", "brand_new", false);
 	add(book, "pg_catalog", "brand_new_writer", true);
+	add(book, "pg_catalog", "pg_stat_get_brand_new", false);
 	add(book, "pg_catalog", "random", true);	    /* known to be harmless */
 	add(book, "pg_catalog", "pg_is_in_recovery", true); /* known to be about the host */
 	add(book, "pg_catalog", "upper", true);		    /* grown volatile */
@@ -73,6 +74,7 @@ TEST(rows_of_pg_catalog_add_to_the_table)
 	CHECK_INT_EQ(look(book, "", "brand_new"), FUNCTION_READS);
 	CHECK_INT_EQ(look(book, "pg_catalog", "brand_new"), FUNCTION_READS);
 	CHECK_INT_EQ(look(book, "", "brand_new_writer"), FUNCTION_WRITES);
+	CHECK_INT_EQ(look(book, "", "pg_stat_get_brand_new"), FUNCTION_HOST);
 	CHECK_INT_EQ(look(book, "", "random"), FUNCTION_READS);
 	CHECK_INT_EQ(look(book, "", "pg_is_in_recovery"), FUNCTION_HOST);
 	CHECK_INT_EQ(look(book, "", "upper"), FUNCTION_WRITES);
@@ -132,6 +134,8 @@ TEST(without_memory_a_book_says_so)
 		result = function_book_add(book, SLICE_LITERAL("a"), SLICE_LITERAL("f"), true);
 		CHECK(result == OK || mem_fault_hit());
 		result = function_book_add_operator(book, SLICE_LITERAL("+"));
+		CHECK(result == OK || mem_fault_hit());
+		result = function_book_add_relation(book, SLICE_LITERAL("s"));
 		CHECK(result == OK || mem_fault_hit());
 		function_book_unref(book);
 	}
