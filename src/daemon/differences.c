@@ -90,8 +90,8 @@ static const struct difference {
 	  "are still dropped, which is hardly needed any more" },
 	{ shares_statements, "unnamed prepared statements follow their client from server to "
 			     "server, as named ones do" },
-	{ shares_statements, "a prepared statement's name that is unknown or taken is an error, 26000 or "
-			     "42P05, not the end of the connection" },
+	{ shares_statements, "a prepared statement's name that is unknown or taken is an error, "
+			     "26000 or 42P05, not the end of the connection" },
 	{ looks_users_up, "a user whom auth_query does not find fails as with a wrong password; "
 			  "\"no such user\" is in the log alone" },
 	{ shares_servers, "a client that vanishes in a query or transaction costs a cancel and a "
