@@ -182,13 +182,13 @@ endef
 $(foreach flavour,$(FLAVOURS),$(eval $(call flavour_rules,$(flavour))))
 
 define fuzz_rules
-build/fuzz/fuzz_$(1): build/fuzz/obj/tests/fuzz/fuzz_$(1).o $(if $(filter login,$(1)),build/fuzz/libstage.a) \
+build/fuzz/fuzz_$(1): build/fuzz/obj/tests/fuzz/fuzz_$(1).o $(if $(filter login split,$(1)),build/fuzz/libstage.a) \
 		$(call libraries,fuzz,$(FOLDERS))
 	$$(call say,LINK,$$@)
 	$$(call link,fuzz,$$^,-fsanitize=fuzzer)
 
 build/asan/tests/fuzz/replay_$(1): build/asan/obj/tests/fuzz/fuzz_$(1).o build/asan/obj/tests/fuzz/replay.o \
-		$(if $(filter login,$(1)),build/asan/libstage.a) $(call libraries,asan,$(FOLDERS))
+		$(if $(filter login split,$(1)),build/asan/libstage.a) $(call libraries,asan,$(FOLDERS))
 	$$(call say,LINK,$$@)
 	@mkdir -p $$(@D)
 	$$(call link,asan,$$^)

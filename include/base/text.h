@@ -44,6 +44,8 @@ struct slice slice_trim(struct slice text);
  */
 bool slice_next_field(struct slice *rest, char separator, struct slice *field);
 
+/* What a hexadecimal digit is worth; -1: c is none. */
+int text_hex_digit(char c);
 /* Each reads the whole slice or answers BROKEN and leaves *value. */
 enum result text_to_int64(struct slice text, int64_t *value) MUST_USE;
 /* Decimal, hexadecimal (0x) or octal (0) as C writes them. */

@@ -13,6 +13,7 @@
  */
 
 struct listener;
+struct settings;
 
 struct listener_options {
 	int backlog;
@@ -67,6 +68,8 @@ struct socket_options {
 	int user_timeout_ms;		  /* 0 = system default */
 	int buffer_bytes;		  /* SO_SNDBUF and SO_RCVBUF; 0 = system default */
 };
+/* What tcp_* and their kin say. */
+struct socket_options socket_options_of(const struct settings *settings);
 /*
  * Sets TCP_NODELAY and the options on a TCP socket; a Unix socket is left alone. Sockets accepted
  * from a listening one inherit all of them on Linux: tuning listener_fd once saves the system

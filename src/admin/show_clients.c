@@ -225,15 +225,16 @@ static void put_socket(struct admin *admin, struct table *table, struct row *row
 {
 	size_t unread = row->stream ? stream_input(row->stream).len : 0;
 	size_t unsent = row->stream ? stream_out_len(row->stream) : 0;
+	struct row shown = *row;
 	char state[32];
 
 	if (active_only && !unread && !unsent)
 		return;
 	snprintf(state, sizeof(state), "%s_%s", row->type[0] == 'C' ? "cl" : "sv",
 		 row->socket_state);
-	row->state = state;
+	shown.state = state;
 	table_row(table);
-	put_common(admin, table, row);
+	put_common(admin, table, &shown);
 	table_number(table, (int64_t)unread); /* recv_pos */
 	table_number(table, 0);		      /* pkt_pos */
 	table_number(table, 0);		      /* pkt_remain */

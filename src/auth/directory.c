@@ -73,14 +73,6 @@ static enum result take_tls(struct reading *reading, struct slice value)
 
 /* ---- ldapurl: scheme://host:port/base?attribute?scope?filter (RFC 4516) ---- */
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* A copy without %XX, never with a NUL in it; NULL and a fault otherwise. */
 static const char *decode(struct reading *reading, struct slice text)
 {
@@ -97,8 +89,8 @@ static const char *decode(struct reading *reading, struct slice text)
 			*to++ = text.data[i];
 			continue;
 		}
-		high = i + 2 < text.len ? hex_digit(text.data[i + 1]) : -1;
-		low = high >= 0 ? hex_digit(text.data[i + 2]) : -1;
+		high = i + 2 < text.len ? text_hex_digit(text.data[i + 1]) : -1;
+		low = high >= 0 ? text_hex_digit(text.data[i + 2]) : -1;
 		if (low < 0 || high * 16 + low == 0) {
 			fault(reading, "a %XX in ldapurl is not well-formed");
 			return NULL;

@@ -107,6 +107,14 @@ static bool take_sign(struct slice *text)
 	return negative;
 }
 
+int text_hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 enum result text_to_int64(struct slice text, int64_t *value)
 {
 	bool negative = take_sign(&text);

@@ -79,11 +79,6 @@ static void encode(struct slice text, struct buffer *out)
 	}
 }
 
-static unsigned hex_digit(char c)
-{
-	return c <= '9' ? (unsigned)(c - '0') : (unsigned)(c - 'A' + 10);
-}
-
 static void decode(struct slice text, struct buffer *out)
 {
 	buffer_clear(out);
@@ -91,7 +86,8 @@ static void decode(struct slice text, struct buffer *out)
 		char c = text.data[i];
 
 		if (c == '%' && i + 2 < text.len) {
-			c = (char)(hex_digit(text.data[i + 1]) << 4 | hex_digit(text.data[i + 2]));
+			c = (char)(text_hex_digit(text.data[i + 1]) << 4 |
+				   text_hex_digit(text.data[i + 2]));
 			i += 2;
 		}
 		buffer_append(out, &c, 1);

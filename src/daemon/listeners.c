@@ -281,14 +281,7 @@ void listeners_suspend(struct listeners *listeners, bool suspended)
 
 void listeners_tune(struct listeners *listeners, const struct settings *settings)
 {
-	const struct socket_options options = {
-		.keepalive = settings->tcp_keepalive,
-		.keepidle = settings->tcp_keepidle,
-		.keepintvl = settings->tcp_keepintvl,
-		.keepcnt = settings->tcp_keepcnt,
-		.user_timeout_ms = settings->tcp_user_timeout,
-		.buffer_bytes = settings->tcp_socket_buffer,
-	};
+	const struct socket_options options = socket_options_of(settings);
 
 	for (size_t i = 0; i < listeners->count; i++)
 		listener_tune(listeners->items[i], &options, settings->tcp_defer_accept);

@@ -88,13 +88,6 @@ int takeover_listener(struct takeover *takeover, const struct address *address)
 
 /* ---- clients ---- */
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* "\x0123...", decoded in its place. */
 static enum result read_bytes(struct slice text, struct slice *bytes)
 {
@@ -103,7 +96,7 @@ static enum result read_bytes(struct slice text, struct slice *bytes)
 	if (text.len < 2 || text.len % 2 || memcmp(text.data, "\\x", 2) != 0)
 		return BROKEN;
 	for (size_t i = 2; i < text.len; i += 2) {
-		int high = hex_digit(text.data[i]), low = hex_digit(text.data[i + 1]);
+		int high = text_hex_digit(text.data[i]), low = text_hex_digit(text.data[i + 1]);
 
 		if (high < 0 || low < 0)
 			return BROKEN;

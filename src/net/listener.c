@@ -20,6 +20,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "conf/settings.h"
 #include "net/net_internal.h"
 #include "net/timer.h"
 
@@ -329,6 +330,17 @@ static struct listener *listener_make(struct loop *loop,
 	return listener;
 }
 
+/* It cannot listen: errno still says why. */
+static struct listener *listener_fail(struct listener *listener)
+{
+	int error = errno;
+
+	listener_shut(listener);
+	mem_free(listener);
+	errno = error;
+	return NULL;
+}
+
 static enum result listener_watch(struct listener *listener)
 {
 	if (event_assign(&listener->event, loop_base(listener->loop), listener->fd,
@@ -343,18 +355,13 @@ struct listener *listener_new(struct loop *loop, const struct address *address,
 			      void *ctx)
 {
 	struct listener *listener = listener_make(loop, on_accept, ctx);
-	int error;
 
 	if (!listener)
 		return NULL;
 	listener->address = *address;
 	if (listener_open(listener, options) == OK && listener_watch(listener) == OK)
 		return listener;
-	error = errno;
-	listener_shut(listener);
-	mem_free(listener);
-	errno = error;
-	return NULL;
+	return listener_fail(listener);
 }
 
 /* What was passed to us may be anything. BROKEN with errno. */
@@ -384,19 +391,14 @@ struct listener *listener_adopt(struct loop *loop, int fd,
 				void *ctx)
 {
 	struct listener *listener = listener_make(loop, on_accept, ctx);
-	int error;
 
 	if (!listener)
 		return NULL;
 	listener->fd = fd;
 	if (take_socket(listener) == OK && listener_watch(listener) == OK)
 		return listener;
-	error = errno;
 	listener->fd = -1;
-	listener_shut(listener);
-	mem_free(listener);
-	errno = error;
-	return NULL;
+	return listener_fail(listener);
 }
 
 static void run_reap(struct loop_task *task)
@@ -457,6 +459,18 @@ static void tune_keepalive(int fd, const struct socket_options *options)
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
 		if (rows[i].value > 0)
 			setsockopt(fd, IPPROTO_TCP, rows[i].option, &rows[i].value, sizeof(int));
+}
+
+struct socket_options socket_options_of(const struct settings *settings)
+{
+	return (struct socket_options){
+		.keepalive = settings->tcp_keepalive,
+		.keepidle = settings->tcp_keepidle,
+		.keepintvl = settings->tcp_keepintvl,
+		.keepcnt = settings->tcp_keepcnt,
+		.user_timeout_ms = settings->tcp_user_timeout,
+		.buffer_bytes = settings->tcp_socket_buffer,
+	};
 }
 
 void socket_tune(int fd, const struct socket_options *options)

@@ -157,14 +157,7 @@ static void on_dialled(void *ctx, int fd, enum ending why, const char *detail)
 static enum result start_dial(struct server *server)
 {
 	const struct settings *settings = server->pool->pools->settings;
-	struct socket_options  options = {
-		 .keepalive = settings->tcp_keepalive,
-		 .keepidle = settings->tcp_keepidle,
-		 .keepintvl = settings->tcp_keepintvl,
-		 .keepcnt = settings->tcp_keepcnt,
-		 .user_timeout_ms = settings->tcp_user_timeout,
-		 .buffer_bytes = settings->tcp_socket_buffer,
-	};
+	struct socket_options  options = socket_options_of(settings);
 	struct dial_target target = {
 		.host = server->host,
 		.port = server->port,

@@ -92,21 +92,14 @@ static const struct varset *wanted(struct session *session, const struct handove
 
 static enum result keep_talk(struct session *session, const struct handover_client *client)
 {
-	enum pool_mode              mode = pool_mode(session->pool);
-	const struct settings      *settings = session->roster->settings;
-	struct conversation_options options = {
-		.tracks_statements = mode != POOL_MODE_SESSION &&
-		                     settings->max_prepared_statements > 0,
-		.store = session->roster->statements,
-		.wants = wanted(session, client),
-		.owner = session,
-	};
+	const struct varset *wants = wanted(session, client);
+	enum result          result;
 
-	if (options.wants == NULL)
+	if (wants == NULL)
 		return BROKEN;
-	session->conversation = conversation_new(&options);
-	varset_unref(options.wants);
-	if (session->conversation == NULL)
+	result = session_converse(session, wants);
+	varset_unref(wants);
+	if (result != OK)
 		return BROKEN;
 	for (size_t i = 0; i < client->statement_count; i++)
 		if (conversation_take_statement(session->conversation, client->statements[i].name,
@@ -158,10 +151,6 @@ enum result handover_adopt(struct roster *roster, int fd, const struct handover_
 		session_end(session, why, NULL);
 		return BROKEN;
 	}
-	login_free(session);
-	request_init_waiter(session);
-	session_find_timeouts(session);
-	session_enter(session, SESSION_IDLE);
-	stream_set_events(session->stream, &request_events, session);
+	request_begin(session);
 	return OK;
 }

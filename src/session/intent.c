@@ -283,6 +283,12 @@ static bool judge_batch(struct batch *batch, struct slice rest)
 	return false;
 }
 
+/* A block of which no statement is known yet may write, unless it said that it will not. */
+static bool may_begin_on_replica(const struct direction *direction)
+{
+	return direction->begin.len == 0 || direction->begin_reads;
+}
+
 void intent_judge(struct session *session, struct slice rest, const struct message *message,
                   struct intent *intent)
 {
@@ -297,6 +303,8 @@ void intent_judge(struct session *session, struct slice rest, const struct messa
 		intent->own = batch.owns > 0 && batch.parses == 1;
 		/* Preparing changes nothing. */
 		intent->writes &= batch.executes;
+		if (batch.parses == 0)
+			intent->reads = may_begin_on_replica(session->direction);
 	}
 	if (intent->len > BACKEND_GUARD_MAX)
 		intent->reads = intent->reads && intent->opens;

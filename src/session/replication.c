@@ -65,11 +65,6 @@ static void on_grant(struct waiter *waiter, struct server *server)
 		loop_at_end(session->roster->loop, &session->pump);
 }
 
-static void on_refuse(struct waiter *waiter, enum ending why, struct slice error)
-{
-	session_refused(CONTAINER_OF(waiter, struct session, waiter), why, error);
-}
-
 /* A stream is begun where a transaction that may write would be: at the primary, if any will do. */
 static void ask(struct session *session)
 {
@@ -113,7 +108,7 @@ void replication_begin(struct session *session)
 	waiter->startup = &session->login->params;
 	waiter->replication = session->replication;
 	waiter->on_grant = on_grant;
-	waiter->on_refuse = on_refuse;
+	waiter->on_refuse = session_refused;
 	waiter->on_again = on_again;
 	ask(session);
 }

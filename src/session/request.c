@@ -205,11 +205,6 @@ static void on_grant(struct waiter *waiter, struct server *server)
 		request_pump(session);
 }
 
-static void on_refuse(struct waiter *waiter, enum ending why, struct slice error)
-{
-	session_refused(CONTAINER_OF(waiter, struct session, waiter), why, error);
-}
-
 static void on_again(struct waiter *waiter)
 {
 	struct session *session = CONTAINER_OF(waiter, struct session, waiter);
@@ -221,15 +216,24 @@ static void on_again(struct waiter *waiter)
 		on_grant(waiter, server);
 }
 
-void request_init_waiter(struct session *session)
+static void init_waiter(struct session *session)
 {
 	struct waiter *waiter = &session->waiter;
 
 	waiter->borrower = (struct borrower){ &reply_events, session };
 	waiter->for_login = false;
 	waiter->on_grant = on_grant;
-	waiter->on_refuse = on_refuse;
+	waiter->on_refuse = session_refused;
 	waiter->on_again = on_again;
+}
+
+void request_begin(struct session *session)
+{
+	login_free(session);
+	init_waiter(session);
+	session_find_timeouts(session);
+	session_enter(session, SESSION_IDLE);
+	stream_set_events(session->stream, &request_events, session);
 }
 
 void request_granted(struct session *session, struct server *server)

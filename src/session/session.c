@@ -128,6 +128,21 @@ void session_resume_client(struct session *session)
 		stream_resume(session->stream);
 }
 
+enum result session_converse(struct session *session, const struct varset *wants)
+{
+	const struct settings            *settings = session->roster->settings;
+	const struct conversation_options options = {
+		.tracks_statements = pool_mode(session->pool) != POOL_MODE_SESSION &&
+		                     settings->max_prepared_statements > 0,
+		.store = session->roster->statements,
+		.wants = wants,
+		.owner = session,
+	};
+
+	session->conversation = conversation_new(&options);
+	return session->conversation ? OK : BROKEN;
+}
+
 static void give_back(struct session *session, bool orderly)
 {
 	struct server  *server = session->server;
@@ -291,8 +306,9 @@ void session_end_unreadable(struct session *session, struct slice input)
 		session_end(session, why, NULL);
 }
 
-void session_refused(struct session *session, enum ending why, struct slice error)
+void session_refused(struct waiter *waiter, enum ending why, struct slice error)
 {
+	struct session    *session = CONTAINER_OF(waiter, struct session, waiter);
 	struct notice_view view = { 0 };
 	struct slice       body = error;
 	char               text[256];

@@ -171,6 +171,13 @@ bool session_is_leaving(const struct session *session);
 void session_write(struct session *session, struct slice bytes);
 /* The client is read again, unless all are suspended. */
 void session_resume_client(struct session *session);
+/* Begins its conversation, with these settings (a reference is taken). BROKEN without memory. */
+enum result session_converse(struct session *session, const struct varset *wants) MUST_USE;
+/*
+ * A waiter's on_refuse: the client gets the server's error, or the ending's text, and is ended. The
+ * log has the same text.
+ */
+void session_refused(struct waiter *waiter, enum ending why, struct slice error);
 /* The server goes back to its pool, whatever its condition. */
 void session_give_back(struct session *session);
 /* Looks again at which timeout is due first. */
@@ -180,11 +187,6 @@ void session_watch_deadline(struct session *session);
  * here; what there is of the header goes into the text as hexadecimal digits, nothing behind it.
  */
 void session_end_unreadable(struct session *session, struct slice input);
-/*
- * Ends the session as its pool will not serve it; error: the message that says so, of the server or
- * of ours, empty for that of the ending. The log has its text.
- */
-void session_refused(struct session *session, enum ending why, struct slice error);
 void session_on_deadline(void *ctx);
 /* Settings or user changed: does any timeout apply while it works or idles? */
 void session_find_timeouts(struct session *session);
@@ -266,8 +268,8 @@ void request_pump(struct session *session);
 void request_replay(struct session *session);
 /* A server has been lent: tells it what it must know. */
 void request_granted(struct session *session, struct server *server);
-/* The waiter will ask for servers to work with (not to log in). */
-void request_init_waiter(struct session *session);
+/* The login is over: it is idle, and its requests are read; servers are asked for as they need. */
+void request_begin(struct session *session);
 /* CancelRequest for a session that waits for a server. */
 void request_cancel_waiting(struct session *session);
 /* The turn that waits gets this error instead of a server; false: it cannot be told. */

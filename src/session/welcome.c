@@ -112,20 +112,9 @@ static enum result recall(struct session *session)
 
 static enum result make_conversation(struct session *session)
 {
-	enum pool_mode              mode = pool_mode(session->pool);
-	const struct settings      *settings = session->roster->settings;
-	struct conversation_options options = {
-		.tracks_statements = mode != POOL_MODE_SESSION &&
-		                     settings->max_prepared_statements > 0,
-		.store = session->roster->statements,
-		.owner = session,
-	};
-
 	if (recall(session) != OK)
 		return BROKEN;
-	options.wants = session->roster->memo.wants;
-	session->conversation = conversation_new(&options);
-	return session->conversation ? OK : BROKEN;
+	return session_converse(session, session->roster->memo.wants);
 }
 
 static void write_key(struct session *session, struct buffer *out)
@@ -201,11 +190,7 @@ static void enter_pool(struct session *session)
 	if (session_is_leaving(session))
 		return;
 	pool_counters(session->pool)->client_logins++;
-	login_free(session);
-	request_init_waiter(session);
-	session_find_timeouts(session);
-	session_enter(session, SESSION_IDLE);
-	stream_set_events(session->stream, &request_events, session);
+	request_begin(session);
 	loop_at_end(session->roster->loop, &session->pump);
 }
 
@@ -216,11 +201,6 @@ static void on_grant(struct waiter *waiter, struct server *server)
 	enter_pool(CONTAINER_OF(waiter, struct session, waiter));
 }
 
-static void on_refuse(struct waiter *waiter, enum ending why, struct slice error)
-{
-	session_refused(CONTAINER_OF(waiter, struct session, waiter), why, error);
-}
-
 static void wait_for_welcome(struct session *session)
 {
 	struct server *server;
@@ -228,7 +208,7 @@ static void wait_for_welcome(struct session *session)
 	session->waiter.borrower = (struct borrower){ &reply_events, session };
 	session->waiter.for_login = true;
 	session->waiter.on_grant = on_grant;
-	session->waiter.on_refuse = on_refuse;
+	session->waiter.on_refuse = session_refused;
 	if (pool_ask(session->pool, &session->waiter, &server) == OK)
 		enter_pool(session);
 }

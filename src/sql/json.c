@@ -14,11 +14,6 @@ struct slice json_string(const char **at)
 	return (struct slice){ start, (size_t)(end - start) };
 }
 
-static unsigned hex_digit(char c)
-{
-	return c <= '9' ? (unsigned)(c - '0') : (unsigned)((c | 0x20) - 'a') + 10;
-}
-
 /*
  * libpg_query writes control characters, < and > as \u00xx; other escapes than these and \" \\ \/
  * are in no name that is known.
@@ -33,7 +28,8 @@ struct slice json_unescape(struct slice text, char room[JSON_NAME_MAX])
 		unsigned c = (unsigned char)text.data[i];
 
 		if (c == '\\' && i + 5 < text.len && text.data[i + 1] == 'u') {
-			c = hex_digit(text.data[i + 4]) << 4 | hex_digit(text.data[i + 5]);
+			c = (unsigned)text_hex_digit(text.data[i + 4]) << 4 |
+			    (unsigned)text_hex_digit(text.data[i + 5]);
 			i += 5;
 		} else if (c == '\\' && i + 1 < text.len) {
 			c = (unsigned char)text.data[++i];

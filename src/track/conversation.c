@@ -219,6 +219,18 @@ bool conversation_must_wait(const struct conversation *conversation, const struc
 /* ---- settings ---- */
 
 /* Writes the SETs as one simple query, so that all of them or none take effect. */
+/* A simple query of ours, for which debt is owed: it takes the unnamed statement's place. */
+static enum result write_own_query(struct backend *backend, const struct debt *debt,
+				   struct slice sql, struct buffer *out)
+{
+	backend_set_unnamed(backend, NULL, debt->number);
+	query_write_query(out, sql);
+	if (!out->failed)
+		return OK;
+	backend->half_told = true;
+	return BROKEN;
+}
+
 static enum result write_settings(struct conversation *conversation, struct backend *backend,
 				  struct slice sql, struct buffer *out)
 {
@@ -230,12 +242,7 @@ static enum result write_settings(struct conversation *conversation, struct back
 	debt->wants = varset_ref(conversation->wants);
 	backend->has = varset_ref(conversation->wants);
 	backend->unproven = !varset_is_proven(conversation->wants);
-	backend_set_unnamed(backend, NULL, debt->number);
-	query_write_query(out, sql);
-	if (!out->failed)
-		return OK;
-	backend->half_told = true;
-	return BROKEN;
+	return write_own_query(backend, debt, sql, out);
 }
 
 enum result conversation_align(struct conversation *conversation, struct backend *backend,
@@ -268,12 +275,7 @@ enum result conversation_open_block(struct conversation *conversation, struct ba
 	if (debt == NULL)
 		return BROKEN;
 	debt->opens = true;
-	backend_set_unnamed(backend, NULL, debt->number);
-	query_write_query(out, sql);
-	if (!out->failed)
-		return OK;
-	backend->half_told = true;
-	return BROKEN;
+	return write_own_query(backend, debt, sql, out);
 }
 
 struct statement *conversation_statement(const struct conversation *conversation, struct slice name)

@@ -119,6 +119,19 @@ TEST(numbers_are_read_whole_or_not)
 	}
 }
 
+TEST(hexadecimal_digits_have_a_worth)
+{
+	const char digits[] = "0123456789abcdef", capitals[] = "0123456789ABCDEF";
+
+	for (int i = 0; i < 16; i++) {
+		CHECK_INT_EQ(text_hex_digit(digits[i]), i);
+		CHECK_INT_EQ(text_hex_digit(capitals[i]), i);
+	}
+	for (int c = -128; c < 128; c++)
+		if (!strchr("0123456789abcdefABCDEF", c) || c == 0)
+			CHECK_INT_EQ(text_hex_digit((char)c), -1);
+}
+
 TEST(literals_are_quoted)
 {
 	char out[40];

@@ -224,6 +224,17 @@ TEST(a_block_begins_with_its_first_statement)
 	     ROUTE_WRITE, 1);
 }
 
+TEST(a_block_that_has_said_nothing_yet_is_the_primarys)
+{
+	PLAY(ALICE "> Q(BEGIN)\n< C(BEGIN) Z(T)\n> C(S|a) S\n< 3 Z(T)\n> Q(STORE 1)\n"
+		   "< C(STORE) Z(T)\n> Q(COMMIT)\n< C(COMMIT) Z(I)\n",
+	     ROUTE_WRITE, 1);
+	PLAY(ALICE "> Q(BEGIN READ ONLY)\n< C(BEGIN) Z(T)\n> C(S|a) S\n< 3 Z(T)\n"
+		   "> Q(SELECT HOST)\n< T D(replica) C(SELECT) Z(T)\n> Q(COMMIT)\n"
+		   "< C(COMMIT) Z(I)\n",
+	     ROUTE_READ_ONLY_BLOCK, 1);
+}
+
 TEST(a_block_that_reads_only_is_a_replicas)
 {
 	PLAY(ALICE "> Q(BEGIN READ ONLY)\n< C(BEGIN) Z(T)\n"
