@@ -63,7 +63,7 @@ static const struct command commands[] = {
 	  control_explain },
 	{ "SHUTDOWN", "[WAIT_FOR_SERVERS | WAIT_FOR_CLIENTS]", LEVEL_STEER,
 	  "Leaves at once, or closes the TCP listeners and leaves when all server connections "
-	  "are free, or when all clients are gone.",
+	  "are free, or when all clients are gone. Said again, it changes what is waited for.",
 	  control_shutdown },
 };
 

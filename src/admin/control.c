@@ -165,11 +165,12 @@ enum outcome control_kill(struct request *request)
 static enum outcome resume_one(struct request *request)
 {
 	struct admin *admin = admin_of(request);
-	struct database *database;
+	struct database *database = NULL;
+	bool is_ours = is_console(request->line->subject);
 
-	if (!find_database(request, false, "resume", &database))
+	if (!is_ours && !find_database(request, false, "resume", &database))
 		return OUTCOME_REFUSED;
-	if (!database_is_paused(database))
+	if (is_ours || !database_is_paused(database))
 		return reply_refuse(request, "database %s is not paused", request->line->subject);
 	pools_resume(admin->pools, database);
 	waits_resumed(admin, request->line->subject);

@@ -218,6 +218,20 @@ static size_t kept_objects(const char *name)
 	return 0;
 }
 
+/* Without those who only wait for the first server of their pool. */
+static unsigned count_logging_in(const struct roster *roster)
+{
+	const struct session *session = NULL;
+	struct session_facts facts;
+	unsigned count = 0;
+
+	while ((session = roster_next(roster, session))) {
+		session_facts(session, &facts);
+		count += facts.state <= SESSION_PROVING && moment_is_never(facts.waiting_since);
+	}
+	return count;
+}
+
 static enum result lists_rows(struct admin *admin, struct table *table)
 {
 	struct item_counts counts = count_items(admin->pools);
@@ -232,7 +246,7 @@ static enum result lists_rows(struct admin *admin, struct table *table)
 	put_count(table, "peer_pools", peers_count(pools_peers(admin->pools)));
 	put_count(table, "free_clients", kept_objects("session"));
 	put_count(table, "used_clients", roster_clients(admin->roster));
-	put_count(table, "login_clients", roster_logging_in(admin->roster));
+	put_count(table, "login_clients", count_logging_in(admin->roster));
 	put_count(table, "free_servers", kept_objects("server"));
 	put_count(table, "used_servers", counts.servers);
 	put_count(table, "dns_names", resolver_names(admin->resolver));

@@ -46,6 +46,9 @@ static bool client_row(const struct session *session, bool all, struct row *row)
 	session_facts(session, &facts);
 	if (facts.state == SESSION_LEAVING)
 		return false;
+	/* Proven, and in its pool's queue for the first server: it waits like any other. */
+	if (facts.state == SESSION_PROVING && !moment_is_never(facts.waiting_since))
+		facts.state = SESSION_WAITING;
 	if (!all && (facts.state == SESSION_GREETING || facts.state == SESSION_PROVING))
 		return false;
 	*row = (struct row){

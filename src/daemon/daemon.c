@@ -62,8 +62,8 @@ static void look_whether_to_leave(struct daemon *daemon)
 
 void daemon_leave(struct daemon *daemon, enum leaving leaving)
 {
-	/* In the middle of a graceful shutdown or a suspension there is nothing to wait for. */
-	if (daemon->leaving != LEAVING_NOT || leaving == LEAVING_NOW ||
+	/* In the middle of a suspension there is nothing to wait for. */
+	if (leaving == LEAVING_NOW || daemon->leaving == LEAVING_NOW ||
 	    admin_steering(daemon->admin)->state == STEERING_SUSPENDED) {
 		daemon->leaving = LEAVING_NOW;
 		loop_stop(daemon->loop);

@@ -67,7 +67,7 @@ struct daemon {
 
 /* ---- daemon.c ---- */
 
-/* Begins to leave; asked again it leaves at once. */
+/* Begins to leave; asked again, another thing is waited for, or none. */
 void daemon_leave(struct daemon *daemon, enum leaving leaving);
 
 /* ---- reload.c ---- */

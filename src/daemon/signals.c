@@ -24,23 +24,27 @@ static void on_hup(struct daemon *daemon)
 	(void)!daemon_reload(daemon);
 }
 
+/* The second one of those that wait, whoever asked for the first, does not wait. */
+static void leave(struct daemon *daemon, const char *name, enum leaving leaving, const char *how)
+{
+	if (daemon->leaving != LEAVING_NOT) {
+		log_info("got %s while shutting down, fast exit", name);
+		daemon_leave(daemon, LEAVING_NOW);
+		return;
+	}
+	log_info("got %s, shutting down, %s", name, how);
+	daemon_leave(daemon, leaving);
+}
+
 static void on_term(struct daemon *daemon)
 {
-	if (daemon->leaving != LEAVING_NOT)
-		log_info("got SIGTERM while shutting down, fast exit");
-	else
-		log_info("got SIGTERM, shutting down, waiting for all clients disconnect");
-	daemon_leave(daemon, LEAVING_FOR_CLIENTS);
+	leave(daemon, "SIGTERM", LEAVING_FOR_CLIENTS, "waiting for all clients disconnect");
 }
 
 static void on_int(struct daemon *daemon)
 {
-	if (daemon->leaving != LEAVING_NOT)
-		log_info("got SIGINT while shutting down, fast exit");
-	else
-		log_info("got SIGINT, shutting down, waiting for all servers connections to be "
-			 "released");
-	daemon_leave(daemon, LEAVING_FOR_SERVERS);
+	leave(daemon, "SIGINT", LEAVING_FOR_SERVERS,
+	      "waiting for all servers connections to be released");
 }
 
 static void on_quit(struct daemon *daemon)

@@ -180,11 +180,15 @@ static void arrive(struct pool *pool, struct waiter *waiter, enum waiter_place p
 		list_append(list_of(waiter), &waiter->node);
 }
 
+static uint64_t waited_us(const struct waiter *waiter, const struct pool *pool)
+{
+	return (uint64_t)moment_between(waiter->since, loop_now(pool->pools->loop)).us;
+}
+
 static void lend(struct pool *pool, struct waiter *waiter, struct server *server, bool waited)
 {
 	if (waited)
-		pool_home(pool)->counters.wait_us +=
-			(uint64_t)moment_between(waiter->since, loop_now(pool->pools->loop)).us;
+		pool_home(pool)->counters.wait_us += waited_us(waiter, pool);
 	waiter->resumed = false;
 	server_lend(server, &waiter->borrower);
 }
@@ -242,6 +246,7 @@ static void grant_logins(struct pool *pool)
 			CONTAINER_OF(list_first(&pool->logins), struct waiter, node);
 
 		leave(waiter);
+		pool_home(pool)->counters.wait_us += waited_us(waiter, pool);
 		waiter->on_grant(waiter, NULL);
 	}
 }

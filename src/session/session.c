@@ -387,6 +387,31 @@ static void due_while_held(const struct session *session, struct due *due)
 		*due = (struct due){ at, why };
 }
 
+/* Also of a login: it waits for the first server of its pool. */
+static void due_while_waiting(const struct session *session, const struct user_settings *user,
+                              struct due *due)
+{
+	const struct settings *settings = session->roster->settings;
+
+	sooner(due, session->waiter.since,
+	       effective_query_wait_timeout(settings, database_settings(session->database), user),
+	       END_QUERY_WAIT_TIMEOUT);
+	sooner(due, session->waiter.since, settings->query_timeout, END_QUERY_TIMEOUT_WAITING);
+}
+
+static void due_while_logging_in(const struct session *session, const struct user_settings *user,
+                                 struct due *due)
+{
+	bool waits = list_has(&session->waiter.node);
+
+	if (session->login != NULL && session->login->awaits_proxy)
+		sooner(due, session->connected, span_seconds(PROXY_SECONDS), END_PROXY_TIMEOUT);
+	sooner(due, session->connected, session->roster->settings->client_login_timeout,
+	       waits ? END_LOGIN_TIMEOUT_SERVER : END_LOGIN_TIMEOUT);
+	if (waits && session->waiter.pool != NULL)
+		due_while_waiting(session, user, due);
+}
+
 static struct due next_due(const struct session *session)
 {
 	const struct settings      *settings = session->roster->settings;
@@ -398,25 +423,13 @@ static struct due next_due(const struct session *session)
 		user = settings_user(settings, slice_of(session->user));
 	switch (session->state) {
 	case SESSION_GREETING:
-	case SESSION_PROVING:
-		if (session->login != NULL && session->login->awaits_proxy)
-			sooner(&due, session->connected, span_seconds(PROXY_SECONDS),
-			       END_PROXY_TIMEOUT);
-		sooner(&due, session->connected, settings->client_login_timeout,
-		       list_has(&session->waiter.node) ? END_LOGIN_TIMEOUT_SERVER
-		                                       : END_LOGIN_TIMEOUT);
-		break;
+	case SESSION_PROVING: due_while_logging_in(session, user, &due); break;
 	case SESSION_IDLE:
 		sooner(&due, session->idle_since, effective_client_idle_timeout(settings, user),
 		       END_CLIENT_IDLE);
 		break;
 	case SESSION_WAITING:
-		sooner(&due, session->waiter.since,
-		       effective_query_wait_timeout(settings, database_settings(session->database),
-		                                    user),
-		       END_QUERY_WAIT_TIMEOUT);
-		sooner(&due, session->waiter.since, settings->query_timeout,
-		       END_QUERY_TIMEOUT_WAITING);
+		due_while_waiting(session, user, &due);
 		if (!session->told_of_wait)
 			sooner(&due, session->waiter.since,
 			       span_seconds(settings->query_wait_notify), END_NONE);

@@ -13,6 +13,20 @@
 /* A console command has no need to be longer. */
 #define MAX_MESSAGE 65536
 
+/* What the client is told is PgBouncer's: of a query that is only too long. */
+static void refuse(struct session *session)
+{
+	struct slice input = stream_input(session->stream);
+	/* The highest byte of its length, and the next: more than MAX_MESSAGE, and no nonsense. */
+	bool is_query = input.len >= MESSAGE_HEADER_LEN && input.data[0] == 'Q' &&
+	                input.data[1] == 0 && input.data[2] != 0;
+
+	if (is_query)
+		session_end(session, END_BAD_PACKET, "incomplete pkt");
+	else
+		session_end_unreadable(session, input);
+}
+
 static void pump(struct session *session)
 {
 	const struct frame_limits limits = { MAX_MESSAGE, MAX_MESSAGE };
@@ -40,7 +54,7 @@ static void pump(struct session *session)
 			return;
 		}
 		if (result == BROKEN) {
-			session_end_unreadable(session, stream_input(session->stream));
+			refuse(session);
 			return;
 		}
 		if (message.type == 'X') {

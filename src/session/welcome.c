@@ -211,6 +211,8 @@ static void wait_for_welcome(struct session *session)
 	session->waiter.on_refuse = session_refused;
 	if (pool_ask(session->pool, &session->waiter, &server) == OK)
 		enter_pool(session);
+	else
+		session_watch_deadline(session);
 }
 
 static void end_without_database(struct session *session, enum ending why, const char *format)

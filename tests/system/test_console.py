@@ -1,6 +1,7 @@
 """The console: every command, its columns and types, by every kind of client."""
 
 import asyncio
+import socket
 import subprocess
 import threading
 import time
@@ -8,6 +9,7 @@ import time
 import pytest
 
 import harness
+import wireclient
 from wireclient import (ServerError, bind, errors, execute, extended, kinds, parse, query, rows,
                         sync, wait_until)
 
@@ -258,6 +260,30 @@ def test_pools_tell_the_truth(pooler):
         client.close()
 
 
+def test_who_waits_for_the_first_server(pooler, pg):
+    """A client that has proved itself waits like any other, and its time is counted."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        p = pooler(databases={"app": {"port": silent.getsockname()[1]}}, server_login_retry=1)
+        with p.wire(login=False) as late:
+            late.send(wireclient.startup({"user": "app", "database": "app"}))
+            wait_until(lambda: p.pool().get("cl_waiting") == "1", 5, "the client")
+            [row] = [r for r in p.console("SHOW CLIENTS") if r["user"] == "app"]
+            assert row["state"] == "waiting"
+            [row] = [r for r in p.console("SHOW SOCKETS")
+                     if r["user"] == "app" and r["type"] == "C"]
+            assert row["state"] == "cl_waiting"
+            lists = {r["list"]: r["items"] for r in p.console("SHOW LISTS")}
+            assert lists["login_clients"] == "0" and lists["used_clients"] == "2"
+            time.sleep(0.3)
+            p.databases["app"] = {"port": pg.port}
+            p.reload()
+            silent.close()
+            late.until("Z")
+        [row] = [r for r in p.console("SHOW STATS") if r["database"] == "app"]
+        assert int(row["total_wait_time"]) > 250000
+        assert row["total_server_assignment_count"] == "0"
+
+
 def test_stats_count(pooler):
     p = pooler()
 
@@ -395,6 +421,7 @@ def test_pause_and_resume(pooler, pg):
     assert refused(p, "RESUME") == "pooler is not paused/suspended"
     assert refused(p, "PAUSE nowhere") == "no such database: nowhere"
     assert refused(p, f"PAUSE {harness.CONSOLE}") == f"cannot pause admin db: {harness.CONSOLE}"
+    assert refused(p, f"RESUME {harness.CONSOLE}") == f"database {harness.CONSOLE} is not paused"
     p.console("PAUSE")
     assert table(p.console("SHOW STATE"))["paused"] == "yes" if p.kind == "pgcarwash" else True
     assert refused(p, "PAUSE") == "already suspended/paused"
@@ -506,6 +533,33 @@ def test_shutdown(pooler, command, waits):
         assert wire.value("select 'still'") == "still"
         wire.close()
     assert p.wait_end(3) == 0
+
+
+def test_a_command_that_is_much_too_long(pooler):
+    p = pooler()
+    with p.wire("admin", harness.CONSOLE) as console:
+        console.send(query("SHOW " + "x" * 70000))
+        assert console.until("E")[-1].fields()["M"] == "incomplete pkt"
+    assert p.console("SHOW VERSION")
+
+
+@pytest.mark.pgcarwash
+def test_another_shutdown_changes_what_is_waited_for(pooler):
+    """It never costs a transaction; only the one without a word does not wait."""
+    p = pooler()
+    idle, busy = p.wire(), p.wire()
+    busy.sql("begin")
+    idle.value("select 1")
+    with wireclient.Wire(p.socket, "admin", "pgcarwash") as console:
+        for command in ("SHUTDOWN WAIT_FOR_CLIENTS", "SHUTDOWN WAIT_FOR_CLIENTS",
+                        "SHUTDOWN WAIT_FOR_SERVERS"):
+            assert kinds(console.ask(query(command))) == "CZ"
+            assert busy.value("select 'not harmed'") == "not harmed"
+        idle.send(query("select 2"))
+        assert "server shutting down" in str(idle.until("E")[-1].fields())
+        busy.sql("commit")
+        assert p.wait_end(3) == 0
+    assert "server connections dropped, exiting" in p.log()
 
 
 @pytest.mark.pgcarwash

@@ -169,12 +169,20 @@ def test_a_scope_is_seen_by_another_connection(splitter, calm):
 
 
 def test_nothing_older_than_what_was_read(splitter, calm):
-    """Of two replicas one stands still: who has read from the other never goes back to it."""
+    """
+    Of two replicas one stands still: who has read from the other never goes back to it, once they
+    are a round of probes apart.
+    """
     p = splitter(calm)
     late, prompt = calm.replicas
     with paused(calm, [late]):
         calm.primary.sql("update notes set v = 7 where id = 360")
         calm.wait_caught_up(nodes=[prompt])
+
+        def apart():
+            rows = shown(p)
+            return int(rows[str(prompt.port)]["round"]) > int(rows[str(late.port)]["round"]) + 1
+        wait_until(apart, 10, "one replica to be a round ahead")
         with p.wire() as wire:
             wait_until(lambda: read(wire, 360) == (7, prompt.name), 10, "the new value")
             assert {read(wire, 360) for _ in range(30)} == {(7, prompt.name)}

@@ -63,12 +63,15 @@ class Client:
         self.wire = self.pooler.wire(timeout=60, **self.who)
         self.wire.ask(parse("read", READ + "$1"), sync())
         # A new session knows nothing of what the last one wrote and read.
-        self.is_read, self.seen = True, {}
+        self.is_read, self.seen, self.seen_now = True, {}, {}
 
     def write(self, text):
         self.value += 1
         self.wire.sql(text.format(v=self.value, row=self.row))
         self.at_least, self.is_read = self.value, False
+        # Whatever replica this write is read from has what was read before it.
+        self.seen.update(self.seen_now)
+        self.seen_now = {}
 
 
 class Worker:
@@ -87,9 +90,7 @@ class Worker:
         at_least = max(at_least, client.seen.get(row, 0))
         if found < at_least:
             self.counts["stale"].append((place, row, found, at_least))
-        # From what was read on the primary a replica may be some way off.
-        if on_replica:
-            client.seen[row] = found
+        client.seen_now[row] = max(found, at_least)
         self.counts["replica" if on_replica else "primary"] += 1
 
     def read(self, writer):

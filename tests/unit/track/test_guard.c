@@ -242,3 +242,73 @@ TALK(a_block_that_is_refused_ends_the_client)
 	CHECK(self->refused);
 	AT_CLIENT(0, "");
 }
+
+/* ---- turns on a primary, which are only kept ---- */
+
+static void keep(struct talk *self, int server)
+{
+	backend_keep(&self->servers[server]);
+}
+
+TALK(what_was_not_sent_is_taken_back)
+{
+	keep(self, 0);
+	SENDS(0, "Pa=one Ba E S");
+	AT_SERVER(0, "P#1=one B#1 E S");
+	CHECK(backend_is_kept(&self->servers[0]));
+	CHECK_INT_EQ(backend_take_unsent(&self->servers[0]), OK);
+	move(self, 0);
+	AT_SERVER(1, "P#2=one B#2 E S");
+	SAYS(1, "1 2 C=SELECT ZI");
+	AT_CLIENT(0, "1 2 C=SELECT ZI");
+	GIVES_BACK(0);
+}
+
+TALK(and_so_is_a_block_with_its_first_turn)
+{
+	CHECK_INT_EQ(conversation_open_block(self->clients[0], &self->servers[0],
+	                                     SLICE_LITERAL("begin"), &self->at_server[0]), OK);
+	keep(self, 0);
+	SENDS(0, "Q=one");
+	CHECK_INT_EQ(backend_take_unsent(&self->servers[0]), OK);
+	move(self, 0);
+	AT_SERVER(1, "Q=one");
+}
+
+/* What runs on the primary is not moved for what the primary says of it. */
+TALK(an_error_of_a_primary_is_the_clients)
+{
+	keep(self, 0);
+	SENDS(0, "Q=one");
+	SAYS(0, "E=25006 ZI");
+	CHECK(!self->elsewhere);
+	AT_CLIENT(0, "E=25006 ZI");
+	GIVES_BACK(0);
+}
+
+TALK(what_is_not_all_here_is_not_taken_back)
+{
+	keep(self, 0);
+	SENDS(0, "P=one B E");
+	CHECK_INT_EQ(backend_take_unsent(&self->servers[0]), AGAIN);
+	SENDS(0, "S");
+	CHECK(backend_is_kept(&self->servers[0]));
+	/* Another turn behind it may be one that a client sent without waiting. */
+	SENDS(0, "Q=two");
+	CHECK_INT_EQ(backend_take_unsent(&self->servers[0]), AGAIN);
+	SAYS(0, "1 2 C=SELECT ZI C=SELECT ZI");
+	AT_CLIENT(0, "1 2 C=SELECT ZI C=SELECT ZI");
+	GIVES_BACK(0);
+}
+
+TALK(only_the_first_turn_is_kept)
+{
+	keep(self, 0);
+	SENDS(0, "Q=begin");
+	SAYS(0, "C=BEGIN ZT");
+	AT_CLIENT(0, "C=BEGIN ZT");
+	SENDS(0, "Q=one");
+	CHECK_INT_EQ(backend_take_unsent(&self->servers[0]), AGAIN);
+	SAYS(0, "C=SELECT ZT");
+	AT_CLIENT(0, "C=SELECT ZT");
+}
