@@ -1,6 +1,7 @@
 #ifndef SQL_VERDICT_H
 #define SQL_VERDICT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -95,5 +96,13 @@ struct verdict {
 	uint16_t statements; /* 65535 at most; 0 when they could not be counted */
 	uint32_t flags;	     /* of enum verdict_flag */
 };
+
+/* A hot standby has all levels of isolation but SERIALIZABLE (docs, "Hot Standby"). */
+bool verdict_has_isolation_of_standby(const struct verdict *verdict);
+/*
+ * A replica answers the text as the primary would. read_only: in a block that is READ ONLY. Who
+ * opens a block with it is not asked: that is a read in one that says READ ONLY only.
+ */
+bool verdict_is_read(const struct verdict *verdict, bool read_only);
 
 #endif

@@ -32,7 +32,7 @@ static const char *verdict_text(const struct verdict *verdict)
 		[VERDICT_SETTING] = "a setting, which belongs to its transaction",
 		[VERDICT_OWN] = "answered by pgcarwash itself",
 		[VERDICT_BEGIN] = "the beginning of a transaction",
-		[VERDICT_END] = "the end of a transaction",
+		[VERDICT_END] = "the end of a transaction, wherever that is",
 		[VERDICT_READ] = "a read",
 		[VERDICT_WRITE] = "a write",
 	};
@@ -43,19 +43,27 @@ static const char *verdict_text(const struct verdict *verdict)
 		return "a write, perhaps: it calls a function that is not known";
 	if (verdict->kind == VERDICT_WRITE && verdict->flags & VERDICT_LOCKS_ROWS)
 		return "a write: it locks rows";
-	if (verdict->flags & VERDICT_HOST)
+	if (verdict->kind == VERDICT_READ && verdict->flags & VERDICT_HOST)
 		return "a question about the host, which is the primary's";
+	if (verdict->kind == VERDICT_READ && verdict->flags & VERDICT_SETS)
+		return "a read, and something that changes the session";
 	return texts[verdict->kind];
 }
 
-/* A read by itself, or a transaction that says READ ONLY. */
+static bool opens(const struct verdict *verdict)
+{
+	return verdict->kind == VERDICT_BEGIN || verdict->flags & VERDICT_OPENS;
+}
+
+/* A read by itself, or a block that says READ ONLY. */
 static bool reads(const struct verdict *verdict)
 {
-	if (verdict->isolation == VERDICT_ISOLATION_SERIALIZABLE)
+	if (!opens(verdict))
+		return verdict_is_read(verdict, false);
+	if (verdict->access != VERDICT_ACCESS_READ_ONLY ||
+	    !verdict_has_isolation_of_standby(verdict))
 		return false;
-	if (verdict->kind == VERDICT_BEGIN)
-		return verdict->access == VERDICT_ACCESS_READ_ONLY;
-	return verdict->kind == VERDICT_READ && !(verdict->flags & (VERDICT_HOST | VERDICT_CURSOR));
+	return verdict->kind == VERDICT_BEGIN || verdict_is_read(verdict, true);
 }
 
 static void put_choice(struct table *table, const struct cluster *cluster,
@@ -95,7 +103,7 @@ static enum result explanation_rows(struct admin *admin, struct table *table)
 			classify(text, database_functions(database));
 	struct route_request wanted = {
 		.reads = reads(&verdict),
-		.read_only_block = verdict.kind == VERDICT_BEGIN,
+		.read_only_block = opens(&verdict),
 		.wish = verdict.hint == VERDICT_HINT_PRIMARY ? WISH_PRIMARY :
 			verdict.hint == VERDICT_HINT_REPLICA ? WISH_REPLICA :
 							       WISH_AUTO,
@@ -104,6 +112,9 @@ static enum result explanation_rows(struct admin *admin, struct table *table)
 	struct route_choice choice = policy_explain(cluster, &wanted, now, why);
 
 	put(table, "statement", verdict_text(&verdict));
+	/* Ours, and whatever ends a block, go where they go without being asked. */
+	if (verdict.kind == VERDICT_OWN || verdict.kind == VERDICT_END)
+		return OK;
 	put_choice(table, cluster, &choice, now);
 	for (unsigned i = 0; i < cluster_options(cluster)->count; i++) {
 		struct endpoint_facts facts;

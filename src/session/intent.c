@@ -75,52 +75,27 @@ static bool wants_read_only(const struct session *session)
 	                   SLICE_LITERAL("on"));
 }
 
-/* A hot standby has all levels of isolation but SERIALIZABLE (docs, "Hot Standby"). */
-static bool is_isolation_for_standby(const struct verdict *verdict)
-{
-	return verdict->isolation == VERDICT_ISOLATION_NOT_SAID ||
-	       verdict->isolation == VERDICT_ISOLATION_LESS;
-}
-
 /* The transaction says that it only reads, and a hot standby can begin it. */
 static bool says_read_only(const struct session *session, const struct verdict *verdict)
 {
-	if (!is_isolation_for_standby(verdict))
+	if (!verdict_has_isolation_of_standby(verdict))
 		return false;
 	if (verdict->access == VERDICT_ACCESS_NOT_SAID)
 		return wants_read_only(session);
 	return verdict->access == VERDICT_ACCESS_READ_ONLY;
 }
 
-/* A replica answers it as the primary would. read_only: in a block that is READ ONLY. */
-static bool is_read(const struct verdict *verdict, bool read_only)
-{
-	unsigned against = VERDICT_SESSION_STATE | VERDICT_SETS | VERDICT_COPY_IN |
-	                   VERDICT_LOCKS_ROWS;
-
-	if (verdict->kind == VERDICT_EMPTY)
-		return true;
-	if (verdict->kind != VERDICT_READ || (verdict->flags & VERDICT_CLOSES) ||
-	    !is_isolation_for_standby(verdict))
-		return false;
-	if (!read_only)
-		against |= VERDICT_CURSOR;
-	if (verdict->hint != VERDICT_HINT_REPLICA)
-		against |= VERDICT_HOST;
-	return !(verdict->flags & against);
-}
-
 /* In a block that was begun READ ONLY, or by this statement becomes so before it has read. */
 static bool is_read_in_block(const struct direction *direction, const struct verdict *verdict)
 {
-	if (verdict->kind == VERDICT_SETTING && is_isolation_for_standby(verdict) &&
+	if (verdict->kind == VERDICT_SETTING && verdict_has_isolation_of_standby(verdict) &&
 	    verdict->default_access == VERDICT_ACCESS_NOT_SAID &&
 	    verdict->default_isolation == VERDICT_ISOLATION_NOT_SAID) {
 		if (verdict->access == VERDICT_ACCESS_READ_ONLY)
 			return true;
 		return verdict->access == VERDICT_ACCESS_NOT_SAID && direction->begin_reads;
 	}
-	return direction->begin_reads && is_read(verdict, true);
+	return direction->begin_reads && verdict_is_read(verdict, true);
 }
 
 static bool is_write(const struct verdict *verdict)
@@ -142,11 +117,11 @@ static void join(struct session *session, struct intent *intent, const struct ve
 		intent->opens = true;
 		intent->read_only = says_read_only(session, verdict);
 		intent->reads &= intent->read_only &&
-		                 (verdict->kind == VERDICT_BEGIN || is_read(verdict, true));
+		                 (verdict->kind == VERDICT_BEGIN || verdict_is_read(verdict, true));
 	} else if (begun) {
 		intent->reads &= is_read_in_block(direction, verdict);
 	} else {
-		intent->reads &= is_read(verdict, intent->read_only) ||
+		intent->reads &= verdict_is_read(verdict, intent->read_only) ||
 		                 (intent->read_only && verdict->kind == VERDICT_END);
 	}
 }
