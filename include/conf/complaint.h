@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "base/result.h"
+#include "base/text.h"
 
 /*
  * What is wrong with a configuration, collected so that a user sees all of it at once. The
@@ -12,6 +13,14 @@
  */
 
 #define COMPLAINTS_MAX 200 /* more are counted, not kept */
+
+/* How much of a name or a value stands in a complaint, for "%.*s". */
+#define COMPLAINT_SHOWN_MAX 200
+
+static inline int complaint_shown(struct slice text)
+{
+	return (int)(text.len < COMPLAINT_SHOWN_MAX ? text.len : COMPLAINT_SHOWN_MAX);
+}
 
 enum complaint_severity {
 	COMPLAINT_WARNING, /* it works, though perhaps not as meant */

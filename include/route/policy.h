@@ -14,6 +14,7 @@ enum route_wish { WISH_AUTO, WISH_PRIMARY, WISH_REPLICA };
 struct route_request {
 	bool            reads;      /* provably a read, or a transaction that says READ ONLY */
 	bool            read_only_block; /* of these, a block: it cannot be moved once begun */
+	bool            keeps;      /* the session has what no replica has: a temporary table */
 	enum route_wish wish;       /* a hint or SET pgcarwash.route */
 	uint64_t        need;       /* the newest round it must see; 0: none */
 	uint64_t        without;    /* hosts that refused it already */
@@ -36,6 +37,7 @@ enum route_reason {
 	ROUTE_REFUSED,        /* primary: the replica refused it or had to cancel it */
 	ROUTE_SPLIT_OFF,      /* by target_session_attrs: the entry does not split */
 	ROUTE_SESSION,        /* primary: session pooling, the whole session goes there */
+	ROUTE_KEEPS,          /* primary: a read, of a session that keeps something there */
 	ROUTE_HELD_NO_PRIMARY,/* held: there is no primary now */
 	ROUTE_HELD_SPLIT,     /* held: two primaries */
 	ROUTE_HELD_FAILOVER,  /* held: a planned failover */

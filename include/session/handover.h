@@ -18,7 +18,7 @@ struct roster;
 struct session;
 struct scram_keys;
 
-/* True when it is idle, unencrypted, and nothing of it is half-way. */
+/* True when it is idle, unencrypted, not a cluster's, and nothing of it is half-way. */
 bool handover_is_possible(const struct session *session);
 /* Its socket was passed. Undone by roster_resume. */
 void handover_mark(struct session *session);

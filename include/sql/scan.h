@@ -28,4 +28,13 @@ bool scan_may_drop_statements(struct slice text);
  */
 bool scan_deallocate(struct slice text, char room[SCAN_NAME_MAX], struct slice *name);
 
+/*
+ * True when text is one statement SET [SESSION] name ..., RESET name or SET SESSION
+ * CHARACTERISTICS of READ ONLY or READ WRITE alone, and gives the setting's name as servers report
+ * it, but for its case: SET TIME ZONE is of "timezone", SET NAMES of "client_encoding". Not SET
+ * LOCAL, ROLE, SESSION AUTHORIZATION, TRANSACTION, XML, and not ALL. Only of texts that have a
+ * verdict with one statement: it believes that what follows is a value.
+ */
+bool scan_setting(struct slice text, char room[SCAN_NAME_MAX], struct slice *name);
+
 #endif

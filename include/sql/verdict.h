@@ -60,7 +60,7 @@ enum verdict_flag {
 	VERDICT_LOCKS_ROWS = 1u << 4, /* SELECT ... FOR UPDATE or SHARE; a write */
 	/*
 	 * Makes or uses what belongs to the session: temporary objects, held cursors, LISTEN,
-	 * advisory locks of the session, PREPARE, LOAD.
+	 * advisory locks of the session, PREPARE, LOAD. What it leaves there is in makes.
 	 */
 	VERDICT_SESSION_STATE = 1u << 5,
 	/* DECLARE, FETCH, MOVE or CLOSE: a read in a block that is READ ONLY only. */
@@ -85,7 +85,9 @@ enum verdict_flag {
 };
 
 struct verdict {
-	enum verdict_kind kind : 8;
+	enum verdict_kind kind : 7;
+	/* A WRITE only because of what it makes, drops or uses of the session: writes no data. */
+	bool only_keeps : 1;
 	enum verdict_hint hint : 8; /* what a comment asks for; PRIMARY where comments disagree */
 	/* Of this transaction: BEGIN READ ONLY, SET TRANSACTION, SET transaction_read_only. */
 	enum verdict_access access : 8;
@@ -93,16 +95,10 @@ struct verdict {
 	/* Of later ones: SET SESSION CHARACTERISTICS, SET default_transaction_..., RESET ALL. */
 	enum verdict_access default_access : 8;
 	enum verdict_isolation default_isolation : 8;
+	uint16_t makes;	     /* of enum kept: what it may leave in the session */
+	uint16_t drops;	     /* gone from there when all of the text has succeeded */
 	uint16_t statements; /* 65535 at most; 0 when they could not be counted */
 	uint32_t flags;	     /* of enum verdict_flag */
 };
-
-/* A hot standby has all levels of isolation but SERIALIZABLE (docs, "Hot Standby"). */
-bool verdict_has_isolation_of_standby(const struct verdict *verdict);
-/*
- * A replica answers the text as the primary would. read_only: in a block that is READ ONLY. Who
- * opens a block with it is not asked: that is a read in one that says READ ONLY only.
- */
-bool verdict_is_read(const struct verdict *verdict, bool read_only);
 
 #endif

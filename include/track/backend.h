@@ -73,7 +73,7 @@ void backend_release(struct backend *backend);
 
 /*
  * Takes notice of one message of a logged-in server. message is whole or flows; call it once
- * per message. Never call it for DataRow or CopyData while backend_flows() says true: those
+ * per message. Never call it for DataRow or CopyData while backend_rows_flow() says true: those
  * change nothing.
  */
 struct reply backend_reply(struct backend *backend, const struct message *message);

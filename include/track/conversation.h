@@ -117,6 +117,8 @@ bool conversation_is_pinned(const struct conversation *conversation);
 
 /* The settings the client wants, borrowed. */
 const struct varset *conversation_wants(const struct conversation *conversation);
+/* How many errors servers have answered its requests with, so far; runs over. */
+uint32_t conversation_errors(const struct conversation *conversation);
 /* Number of named statements it has (SHOW CLIENTS). */
 unsigned conversation_statements(const struct conversation *conversation);
 

@@ -9,6 +9,9 @@
 #include "pool/pools.h"
 #include "route/policy.h"
 #include "sql/classify.h"
+#include "sql/kept.h"
+#include "sql/reading.h"
+#include "sql/scan.h"
 #include "sql/verdicts.h"
 
 static const struct result_column explanation_columns[] = {
@@ -43,27 +46,29 @@ static const char *verdict_text(const struct verdict *verdict)
 		return "a write, perhaps: it calls a function that is not known";
 	if (verdict->kind == VERDICT_WRITE && verdict->flags & VERDICT_LOCKS_ROWS)
 		return "a write: it locks rows";
+	if (verdict->only_keeps)
+		return "no write, but it changes or uses what its session keeps";
 	if (verdict->kind == VERDICT_READ && verdict->flags & VERDICT_HOST)
 		return "a question about the host, which is the primary's";
-	if (verdict->kind == VERDICT_READ && verdict->flags & VERDICT_SETS)
-		return "a read, and something that changes the session";
 	return texts[verdict->kind];
 }
 
-static bool opens(const struct verdict *verdict)
+/* What it leaves in its session, so that later reads go to the primary as well. */
+static void put_kept(struct table *table, const struct verdict *verdict, struct slice text)
 {
-	return verdict->kind == VERDICT_BEGIN || verdict->flags & VERDICT_OPENS;
-}
+	char room[SCAN_NAME_MAX], answer[128];
+	struct slice name;
 
-/* A read by itself, or a block that says READ ONLY. */
-static bool reads(const struct verdict *verdict)
-{
-	if (!opens(verdict))
-		return verdict_is_read(verdict, false);
-	if (verdict->access != VERDICT_ACCESS_READ_ONLY ||
-	    !verdict_has_isolation_of_standby(verdict))
-		return false;
-	return verdict->kind == VERDICT_BEGIN || verdict_is_read(verdict, true);
+	if (verdict->makes == 0)
+		return;
+	if (verdict->makes == KEPT_SETTINGS && verdict->statements == 1 &&
+	    scan_setting(text, room, &name))
+		snprintf(answer, sizeof(answer), "a setting: unless it is tracked, %s",
+			 "later reads go to the primary, too");
+	else
+		snprintf(answer, sizeof(answer), "%s: later reads go to the primary, too",
+			 kept_text(verdict->makes));
+	put(table, "leaves", answer);
 }
 
 static void put_choice(struct table *table, const struct cluster *cluster,
@@ -102,8 +107,8 @@ static enum result explanation_rows(struct admin *admin, struct table *table)
 				       database_functions_generation(database)) :
 			classify(text, database_functions(database));
 	struct route_request wanted = {
-		.reads = reads(&verdict),
-		.read_only_block = opens(&verdict),
+		.reads = verdict_reads(&verdict, false),
+		.read_only_block = verdict_opens(&verdict),
 		.wish = verdict.hint == VERDICT_HINT_PRIMARY ? WISH_PRIMARY :
 			verdict.hint == VERDICT_HINT_REPLICA ? WISH_REPLICA :
 							       WISH_AUTO,
@@ -112,6 +117,7 @@ static enum result explanation_rows(struct admin *admin, struct table *table)
 	struct route_choice choice = policy_explain(cluster, &wanted, now, why);
 
 	put(table, "statement", verdict_text(&verdict));
+	put_kept(table, &verdict, text);
 	/* Ours, and whatever ends a block, go where they go without being asked. */
 	if (verdict.kind == VERDICT_OWN || verdict.kind == VERDICT_END)
 		return OK;

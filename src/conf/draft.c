@@ -117,7 +117,7 @@ void complain_unknown(struct complaints *complaints, struct ini_place place,
 		      const struct option_table *table, struct slice name)
 {
 	const char *nearest = option_nearest(table, name);
-	int len = (int)(name.len < 200 ? name.len : 200);
+	int len = complaint_shown(name);
 
 	if (nearest)
 		complaints_add(complaints, COMPLAINT_ERROR, place.file, place.line,
@@ -221,7 +221,7 @@ static void set_pairs(struct draft *draft, struct ini_place place, const struct 
 static bool database_name_is_good(struct draft *draft, struct ini_place place, struct slice name)
 {
 	const struct database_settings *earlier = entries_find(&draft->databases, name);
-	int len = (int)(name.len < 200 ? name.len : 200);
+	int len = complaint_shown(name);
 
 	if (name.len == 0)
 		complain(draft, place, "a database needs a name");
@@ -365,7 +365,7 @@ static void on_section(void *context, struct ini_place place, struct slice name)
 	complaints_add(draft->complaints, COMPLAINT_ERROR, place.file, place.line,
 		       "unknown section [%.*s], known are [pgcarwash], [databases], [users] and "
 		       "[peers]",
-		       (int)(name.len < 200 ? name.len : 200), name.data);
+		       complaint_shown(name), name.data);
 }
 
 static void on_value(void *context, struct ini_place place, struct slice section, struct slice name,

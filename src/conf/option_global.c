@@ -398,7 +398,8 @@ static const struct option rows[] = {
 	"(TCP_USER_TIMEOUT). 0: the system's default." },
 { LIST(track_extra_parameters), FIXED, .standard = "IntervalStyle", .group = GROUP_CLIENTS,
   .help = "Settings that are kept per client across servers, besides client_encoding, DateStyle, "
-	"TimeZone, standard_conforming_strings and application_name. Only settings that PostgreSQL "
+	"TimeZone, standard_conforming_strings, application_name, default_transaction_read_only "
+	"and search_path (PostgreSQL reports it from 18 on). Only settings that PostgreSQL "
 	"reports to clients can be followed." },
 { TIME(transaction_timeout), LIVE, .standard = "0", .group = GROUP_TIMEOUTS,
   .help = "A transaction that takes longer costs the client its connection. 0 is off." },

@@ -16,7 +16,7 @@
 static enum result refuse(const struct option *option, struct slice text, struct buffer *why)
 {
 	buffer_append_format(why, "bad value \"%.*s\" for setting \"%s\": allowed is ",
-			     (int)(text.len < 200 ? text.len : 200), text.data, option->name);
+			     complaint_shown(text), text.data, option->name);
 	option_allowed(option, why);
 	if (memchr(text.data, ';', text.len) || memchr(text.data, '#', text.len))
 		buffer_append_text(why, "; comments need a line of their own");

@@ -43,7 +43,7 @@
  */
 static const char *const tracked_parameters[] = {
 	"client_encoding",  "DateStyle",   "TimeZone", "standard_conforming_strings",
-	"application_name", "search_path",
+	"application_name", "search_path", "default_transaction_read_only",
 };
 
 /* ---- leaving ---- */

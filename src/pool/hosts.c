@@ -219,21 +219,27 @@ void pool_count_lent(struct pool *pool, int change)
 		cluster_count(pool->database->cluster, (unsigned)pool->host, change);
 }
 
+static void ask_at_once(struct pool *pool)
+{
+	struct pools *pools = pool->pools;
+
+	if (pools->on_trouble)
+		pools->on_trouble(pools->trouble_watcher, pool->database, (unsigned)pool->host);
+}
+
 void pool_note_trouble(struct pool *pool)
 {
-	struct pools   *pools = pool->pools;
 	struct cluster *cluster = pool->database->cluster;
 
-	if (pool->host < 0)
-		return;
-	if (cluster_note_trouble(cluster, (unsigned)pool->host, loop_now(pools->loop)) &&
-	    pools->on_trouble)
-		pools->on_trouble(pools->trouble_watcher, pool->database, (unsigned)pool->host);
+	if (pool->host >= 0 &&
+	    cluster_note_trouble(cluster, (unsigned)pool->host, loop_now(pool->pools->loop)))
+		ask_at_once(pool);
 }
 
 /*
  * The classes of SQLSTATE that tell of a server or a connection going away (PostgreSQL docs,
- * "PostgreSQL Error Codes"). That a replica refuses to write is no news.
+ * "PostgreSQL Error Codes"). That a replica refuses to write is no news; that the primary does is
+ * most likely because the client's transaction says READ ONLY, so nobody is held for it.
  */
 void pool_smell(struct pool *pool, struct slice body)
 {
@@ -246,9 +252,10 @@ void pool_smell(struct pool *pool, struct slice body)
 	if (slice_starts_with(state, SLICE_LITERAL("08")) ||
 	    slice_equal(state, SLICE_LITERAL("57P01")) ||
 	    slice_equal(state, SLICE_LITERAL("57P02")) ||
-	    slice_equal(state, SLICE_LITERAL("57P03")) ||
-	    (slice_equal(state, SLICE_LITERAL("25006")) && pool_is_primary(pool)))
+	    slice_equal(state, SLICE_LITERAL("57P03")))
 		pool_note_trouble(pool);
+	else if (slice_equal(state, SLICE_LITERAL("25006")) && pool_is_primary(pool))
+		ask_at_once(pool);
 }
 
 void pools_watch_trouble(struct pools *pools,

@@ -27,6 +27,8 @@ static const struct {
 	[ROUTE_REFUSED] = { "refused", "a replica refused or cancelled it: to the primary" },
 	[ROUTE_SPLIT_OFF] = { "target", "where target_session_attrs says" },
 	[ROUTE_SESSION] = { "session", "session pooling: the whole session goes to the primary" },
+	[ROUTE_KEEPS] = { "session_state",
+	                  "a read, but its session has what replicas lack: to the primary" },
 	[ROUTE_HELD_NO_PRIMARY] = { "held_no_primary", "held: there is no primary now" },
 	[ROUTE_HELD_SPLIT] = { "held_split", "held: two hosts claim to be the primary" },
 	[ROUTE_HELD_FAILOVER] = { "held_failover", "held: the primary is being moved" },
@@ -246,6 +248,8 @@ static struct route_choice by_split(const struct cluster       *cluster,
 		return to_primary(cluster, ROUTE_WISH_PRIMARY);
 	if (!request->reads && request->wish != WISH_REPLICA)
 		return to_primary(cluster, ROUTE_WRITE);
+	if (request->keeps && request->wish != WISH_REPLICA)
+		return to_primary(cluster, ROUTE_KEEPS);
 	if (request->wish == WISH_REPLICA)
 		reason = ROUTE_WISH_REPLICA;
 	else if (request->read_only_block)

@@ -3,9 +3,6 @@
  * lets the policy choose a host, waits where there is none now, and sees that a turn on a replica
  * is alone, can be moved, and that later reads see what was written. Owns struct direction, which
  * clients of other entries do not have. Called by request.c and reply.c.
- *
- * A turn that another server is to run after all is kept in direction->moved and read by the pump
- * as if it came from the client.
  */
 #include "direct_internal.h"
 
@@ -125,9 +122,15 @@ static void note_seen(struct session *session)
 
 void direct_ready(struct session *session)
 {
-	buffer_release(&session->direction->opened);
-	if (session->direction->writes)
+	struct direction *direction = session->direction;
+
+	buffer_release(&direction->opened);
+	if (direction->writes)
 		note_write(session);
+	if (direction->drops && server_backend(session->server)->status == 'I' &&
+	    conversation_errors(session->conversation) == direction->errors)
+		direction->kept &= (uint16_t)~direction->drops;
+	direction->drops = 0;
 }
 
 void direct_given_back(struct session *session)
@@ -168,6 +171,7 @@ static struct route_choice choose(struct session *session, struct cluster *clust
 	struct route_request request = {
 		.reads = intent->reads && !is_session_pooling(session),
 		.read_only_block = intent->opens,
+		.keeps = direction->kept != 0,
 		.need = find_need(session, cluster),
 		.without = direction->without,
 		.waited = direction->waited,
@@ -444,6 +448,9 @@ enum result direct_granted(struct session *session, struct backend *backend, str
 	/* Nothing is written on a replica, even where nobody judges what is sent. */
 	direction->judged = true;
 	direction->writes = !direction->choice.on_replica && intent->writes;
+	direction->kept |= intent->makes;
+	direction->drops = direction->choice.on_replica ? 0 : intent->drops;
+	direction->errors = conversation_errors(session->conversation);
 	if (direction->on_replica)
 		direction->seen = newest(direction->seen, direction->choice.reached);
 	if (begin.len > 0) {
@@ -486,6 +493,19 @@ bool direct_must_wait(struct session *session, const struct message *message)
 	       !ledger_is_empty(&server_backend(session->server)->ledger);
 }
 
+/* Of another turn on the same server, which was not looked at before. */
+static void look_at_next(struct session *session, const struct message *message)
+{
+	struct direction *direction = session->direction;
+	struct intent     intent = { .writes = true };
+
+	if (direction->splits && !is_session_pooling(session))
+		intent_judge_next(session, message, &intent);
+	direction->writes |= intent.writes && !direction->choice.on_replica;
+	direction->kept |= intent.makes;
+	direction->drops = 0;
+}
+
 void direct_sent(struct session *session, const struct message *message)
 {
 	struct direction *direction = session->direction;
@@ -493,10 +513,8 @@ void direct_sent(struct session *session, const struct message *message)
 
 	if (!begins_turn(type))
 		return;
-	/* Another turn on the same server, which was not looked at before. */
-	if (!direction->judged && !direction->writes && !direction->choice.on_replica)
-		direction->writes = !direction->splits || is_session_pooling(session) ||
-		                    intent_may_write(session, message);
+	if (!direction->judged)
+		look_at_next(session, message);
 	direction->in_turn = type != 'Q' && type != 'S' && type != 'F';
 	direction->judged &= direction->in_turn;
 }
@@ -526,65 +544,4 @@ bool direct_answers(struct session *session, const struct message *message, size
 	own_answer(session, message_bytes(message), &intent);
 	*answered = intent.len;
 	return true;
-}
-
-/* ---- moving a turn ---- */
-
-struct slice direct_moved(const struct session *session)
-{
-	const struct direction *direction = session->direction;
-	struct slice            all;
-
-	if (direction == NULL || direction->moved.len == 0)
-		return SLICE_NONE;
-	all = buffer_slice(&direction->moved);
-	return (struct slice){ all.data + direction->moved_done, all.len - direction->moved_done };
-}
-
-void direct_consume(struct session *session, size_t n)
-{
-	struct direction *direction = session->direction;
-
-	direction->moved_done += n;
-	if (direction->moved_done < direction->moved.len)
-		return;
-	buffer_release(&direction->moved);
-	direction->moved_done = 0;
-}
-
-/* What was noted when the turn got its server is as before: nothing was sent. */
-static void close_block(struct direction *direction, struct buffer opened, enum route_wish wish)
-{
-	direction->begin = opened;
-	direction->begin_reads = direction->opened_reads;
-	direction->block_wish = wish;
-}
-
-void direct_move(struct session *session, enum moved_why why)
-{
-	struct direction *direction = session->direction;
-	struct buffer     opened = direction->opened;
-	enum route_wish   wish = direction->block_wish;
-	uint64_t          without = direction->without;
-	bool              in_query = session->in_query, in_transaction = session->in_transaction;
-
-	buffer_release(&direction->moved);
-	direction->moved_done = 0;
-	conversation_replay(session->conversation, server_backend(session->server),
-	                    &direction->moved);
-	direction->moved_to_primary = why != MOVED_LOST && why != MOVED_UNSENT;
-	buffer_init(&direction->opened);
-	if (why == MOVED_REFUSED)
-		intent_overrule(session, buffer_slice(&direction->moved));
-	session->in_query = session->in_transaction = false;
-	session_give_back(session);
-	session->in_query = in_query;
-	session->in_transaction = in_transaction;
-	if (why == MOVED_UNSENT)
-		close_block(direction, opened, wish);
-	else
-		without |= UINT64_C(1) << direction->choice.host;
-	direction->without = without;
-	session_enter(session, SESSION_IDLE);
-	loop_at_end(session->roster->loop, &session->pump);
 }

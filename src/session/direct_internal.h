@@ -14,6 +14,8 @@ struct intent {
 	bool writes;    /* what comes after must see it */
 	bool opens;     /* begins a block, or is in one that was begun without a server */
 	bool read_only; /* and that block says READ ONLY */
+	uint16_t makes; /* of enum kept: what it may leave in the session that is not followed */
+	uint16_t drops; /* gone from there when all of the turn has succeeded */
 	enum verdict_hint hint;
 	/* A simple Query of nothing else than ... */
 	bool begin; /* BEGIN */
@@ -31,6 +33,7 @@ struct direction {
 	uint64_t        written;    /* the round its newest write is in */
 	uint64_t        after;      /* SET pgcarwash.read_after */
 	uint64_t        seen;       /* the newest round it has read from, anywhere */
+	uint16_t        kept;       /* of enum kept: what replicas lack of its session */
 
 	/* A block that the client was told has begun, but no server: its BEGIN; empty: none. */
 	struct buffer begin;
@@ -55,6 +58,9 @@ struct direction {
 	bool                on_replica; /* its server is a replica's, and the entry splits */
 	bool                in_turn;    /* the turn's last message was not sent yet */
 	bool                judged;     /* intent is that of the turn being sent */
+	/* What is gone from kept when the turn has succeeded: no more errors than now. */
+	uint16_t drops;
+	uint32_t errors;
 
 	/* SHOW of a position that the next round tells. */
 	struct moment position_asked; /* never: it does not wait for that */
@@ -69,8 +75,12 @@ struct direction {
  */
 void intent_judge(struct session *session, struct slice rest, const struct message *message,
                   struct intent *intent);
-/* True when this one message, of a turn that was not judged as a whole, may write. */
-bool intent_may_write(struct session *session, const struct message *message);
+/*
+ * Judges this one message, of a turn that was not judged as a whole: only whether it writes and
+ * what it makes.
+ */
+void intent_judge_next(struct session *session, const struct message *message,
+                       struct intent *intent);
 /* The statements of a turn were refused by a replica: they are taken for writes from now on. */
 void intent_overrule(struct session *session, struct slice requests);
 

@@ -6,6 +6,8 @@
 #include "direct_internal.h"
 
 #include "pool/database.h"
+#include "sql/kept.h"
+#include "sql/reading.h"
 #include "sql/scan.h"
 #include "sql/verdicts.h"
 #include "track/guard.h"
@@ -75,20 +77,36 @@ static bool wants_read_only(const struct session *session)
 	                   SLICE_LITERAL("on"));
 }
 
-/* The transaction says that it only reads, and a hot standby can begin it. */
-static bool says_read_only(const struct session *session, const struct verdict *verdict)
+/*
+ * Every server this client is lent has its value of the setting: it is tracked, and a server has
+ * reported it.
+ */
+static bool is_followed(const struct session *session, struct slice setting)
 {
-	if (!verdict_has_isolation_of_standby(verdict))
-		return false;
-	if (verdict->access == VERDICT_ACCESS_NOT_SAID)
-		return wants_read_only(session);
-	return verdict->access == VERDICT_ACCESS_READ_ONLY;
+	const struct varset *wants = conversation_wants(session->conversation);
+
+	return varset_tracked_by(wants, setting) && varset_value(wants, setting).data != NULL;
+}
+
+/* What the text leaves in the session that is not followed to other servers; enum kept. */
+static uint16_t kept_by(const struct session *session, struct slice text,
+                        const struct verdict *verdict)
+{
+	char         room[SCAN_NAME_MAX];
+	struct slice name;
+
+	if (verdict->makes == KEPT_SETTINGS && verdict->statements == 1 &&
+	    scan_setting(text, room, &name) && is_followed(session, name))
+		return 0;
+	return verdict->makes;
 }
 
 /* In a block that was begun READ ONLY, or by this statement becomes so before it has read. */
 static bool is_read_in_block(const struct direction *direction, const struct verdict *verdict)
 {
-	if (verdict->kind == VERDICT_SETTING && verdict_has_isolation_of_standby(verdict) &&
+	bool lesser = verdict_is_isolation_for_standby(verdict);
+
+	if (verdict->kind == VERDICT_SETTING && lesser && !verdict->makes &&
 	    verdict->default_access == VERDICT_ACCESS_NOT_SAID &&
 	    verdict->default_isolation == VERDICT_ISOLATION_NOT_SAID) {
 		if (verdict->access == VERDICT_ACCESS_READ_ONLY)
@@ -98,31 +116,28 @@ static bool is_read_in_block(const struct direction *direction, const struct ver
 	return direction->begin_reads && verdict_is_read(verdict, true);
 }
 
-static bool is_write(const struct verdict *verdict)
-{
-	return verdict->kind == VERDICT_WRITE || verdict->kind == VERDICT_UNKNOWN;
-}
-
-/* Adds what one more statement of the turn means. */
-static void join(struct session *session, struct intent *intent, const struct verdict *verdict)
+/* Adds what one more statement of the turn, or a text of several, means. */
+static void join(struct session *session, struct intent *intent, struct slice text,
+                 struct verdict verdict)
 {
 	struct direction *direction = session->direction;
 	bool              begun = direction->begin.len > 0;
-	bool              opens = verdict->flags & VERDICT_OPENS || verdict->kind == VERDICT_BEGIN;
 
-	if (verdict->hint == VERDICT_HINT_PRIMARY || intent->hint == VERDICT_HINT_NONE)
-		intent->hint = verdict->hint;
-	intent->writes |= is_write(verdict);
-	if (opens && !intent->opens && !begun) {
+	verdict.makes = kept_by(session, text, &verdict);
+	intent->makes |= verdict.makes;
+	intent->drops = (uint16_t)((intent->drops | verdict.drops) & ~verdict.makes);
+	if (verdict.hint == VERDICT_HINT_PRIMARY || intent->hint == VERDICT_HINT_NONE)
+		intent->hint = verdict.hint;
+	intent->writes |= verdict_is_write(&verdict);
+	if (verdict_opens(&verdict) && !intent->opens && !begun) {
 		intent->opens = true;
-		intent->read_only = says_read_only(session, verdict);
-		intent->reads &= intent->read_only &&
-		                 (verdict->kind == VERDICT_BEGIN || verdict_is_read(verdict, true));
+		intent->read_only = verdict_says_read_only(&verdict, wants_read_only(session));
+		intent->reads &= verdict_opens_reading(&verdict, wants_read_only(session));
 	} else if (begun) {
-		intent->reads &= is_read_in_block(direction, verdict);
+		intent->reads &= is_read_in_block(direction, &verdict);
 	} else {
-		intent->reads &= verdict_is_read(verdict, intent->read_only) ||
-		                 (intent->read_only && verdict->kind == VERDICT_END);
+		intent->reads &= verdict_is_read(&verdict, intent->read_only) ||
+		                 (intent->read_only && verdict.kind == VERDICT_END);
 	}
 }
 
@@ -130,6 +145,24 @@ static void may_be_anything(struct intent *intent)
 {
 	intent->reads = intent->begin = intent->end = intent->own = false;
 	intent->writes = true;
+}
+
+/*
+ * A Query too long to be looked at: rows in one INSERT, most likely, or else a whole script. Only
+ * its first bytes are here.
+ */
+static uint16_t kept_by_long_query(const struct message *message)
+{
+	static const struct slice rows[] = { { "insert", 6 }, { "update", 6 }, { "delete", 6 },
+		                             { "select", 6 }, { "merge", 5 },  { "copy", 4 } };
+	struct slice              text = scan_skip_blank(message->body);
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		if (text.len > rows[i].len &&
+		    slice_equal_nocase((struct slice){ text.data, rows[i].len }, rows[i]))
+			return 0;
+	}
+	return KEPT_UNSEEN;
 }
 
 /* ---- Query ---- */
@@ -151,6 +184,7 @@ static void judge_query(struct session *session, const struct message *message,
 	intent->len = MESSAGE_HEADER_LEN + (size_t)message->len;
 	if (!message_is_whole(message) || query_read_query(message->body, &intent->text) != OK) {
 		may_be_anything(intent);
+		intent->makes = kept_by_long_query(message);
 		return;
 	}
 	verdict = judge(session, intent->text);
@@ -158,7 +192,7 @@ static void judge_query(struct session *session, const struct message *message,
 	intent->begin = verdict.kind == VERDICT_BEGIN && !(verdict.flags & VERDICT_MANY) &&
 	                verdict.statements == 1;
 	intent->end = is_end(&verdict, intent->text);
-	join(session, intent, &verdict);
+	join(session, intent, intent->text, verdict);
 }
 
 /* ---- a batch ---- */
@@ -196,7 +230,7 @@ static bool judge_parse(struct batch *batch, const struct message *message)
 		batch->owns++;
 		batch->intent->text = view.text;
 	}
-	join(batch->session, batch->intent, &verdict);
+	join(batch->session, batch->intent, view.text, verdict);
 	return true;
 }
 
@@ -215,7 +249,7 @@ static bool judge_bind(struct batch *batch, const struct message *message)
 		return false;
 	batch->parses++;
 	verdict = judge_statement(batch->session, statement);
-	join(batch->session, batch->intent, &verdict);
+	join(batch->session, batch->intent, statement_text(statement), verdict);
 	return true;
 }
 
@@ -276,8 +310,12 @@ void intent_judge(struct session *session, struct slice rest, const struct messa
 		may_be_anything(intent);
 	} else {
 		intent->own = batch.owns > 0 && batch.parses == 1;
-		/* Preparing changes nothing. */
+		/* Preparing changes nothing; in which order all is executed is not looked at. */
 		intent->writes &= batch.executes;
+		if (!batch.executes)
+			intent->makes = 0;
+		if (!batch.executes || batch.parses != 1)
+			intent->drops = 0;
 		if (batch.parses == 0)
 			intent->reads = may_begin_on_replica(session->direction);
 	}
@@ -286,27 +324,38 @@ void intent_judge(struct session *session, struct slice rest, const struct messa
 	intent->opens |= session->direction->begin.len > 0;
 }
 
-bool intent_may_write(struct session *session, const struct message *message)
+void intent_judge_next(struct session *session, const struct message *message,
+                       struct intent *intent)
 {
 	struct verdict    verdict = { .kind = VERDICT_EMPTY };
 	struct statement *statement;
 	struct parse_view parse;
 	struct bind_view  bind;
-	struct slice      text;
+	struct slice      text = SLICE_NONE;
 
-	if (message->type == 'F' || !message_is_whole(message))
-		return true;
+	*intent = (struct intent){ 0 };
+	if (message->type == 'F' || !message_is_whole(message)) {
+		may_be_anything(intent);
+		intent->makes = message->type == 'Q' ? kept_by_long_query(message) : 0;
+		return;
+	}
 	if (message->type == 'Q' && query_read_query(message->body, &text) == OK)
 		verdict = judge(session, text);
-	if (message->type == 'P' && query_read_parse(message->body, &parse) == OK)
+	if (message->type == 'P' && query_read_parse(message->body, &parse) == OK) {
 		verdict = judge(session, parse.text);
+		verdict.makes = 0;
+	}
 	if (message->type == 'B' && query_read_bind(message->body, &bind) == OK) {
 		statement = conversation_statement(session->conversation, bind.statement);
-		if (statement == NULL)
-			return true;
+		if (statement == NULL) {
+			may_be_anything(intent);
+			return;
+		}
+		text = statement_text(statement);
 		verdict = judge_statement(session, statement);
 	}
-	return is_write(&verdict);
+	intent->writes = verdict_is_write(&verdict);
+	intent->makes = kept_by(session, text, &verdict);
 }
 
 /* ---- what the server knew better ---- */

@@ -523,7 +523,8 @@ static bool says_goodbye(const struct session *session)
 	struct message message;
 	size_t         need, len;
 
-	if (session->request_left > rest.len)
+	/* Without input there is no pointer to move. */
+	if (rest.len == 0 || session->request_left > rest.len)
 		return false;
 	rest.data += session->request_left;
 	rest.len -= session->request_left;

@@ -87,6 +87,7 @@ static const struct slice state_functions[] = {
 	NAME("pg_try_advisory_lock"),
 	NAME("pg_try_advisory_lock_shared"),
 	NAME("set_config"),
+	NAME("setseed"),
 };
 
 bool catalogue_function_keeps_state(struct slice name)

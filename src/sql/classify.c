@@ -6,6 +6,7 @@
 #include "sql/classify.h"
 
 #include "base/alloc.h"
+#include "sql/kept.h"
 #include "sql/sql_internal.h"
 
 struct survey {
@@ -44,20 +45,19 @@ struct verdict classify_by_tree(struct slice text, const struct function_book *f
 {
 	struct survey survey = survey_text(text);
 	struct verdict verdict = { .kind = VERDICT_UNKNOWN };
-	char *copy;
+	char *copy = NULL;
 
-	verdict.hint = survey.hint;
-	if (text.len > CLASSIFY_PARSE_MAX || survey.nesting > CLASSIFY_NESTING_MAX ||
-	    memchr(text.data, '\0', text.len))
-		return verdict;
-	copy = mem_copy_text(text.data, text.len);
-	if (!copy)
-		return verdict;
-	verdict = tree_judge(copy, functions);
-	mem_free(copy);
-	verdict.hint = survey.hint;
-	if (survey.backslash)
+	if (text.len <= CLASSIFY_PARSE_MAX && survey.nesting <= CLASSIFY_NESTING_MAX &&
+	    !memchr(text.data, '\0', text.len))
+		copy = mem_copy_text(text.data, text.len);
+	if (copy)
+		verdict = tree_judge(copy, functions);
+	if (copy && survey.backslash)
 		verdict.flags |= VERDICT_BACKSLASH;
+	mem_free(copy);
+	if (verdict.kind == VERDICT_UNKNOWN)
+		verdict.makes = kept_by_smell(text);
+	verdict.hint = survey.hint;
 	return verdict;
 }
 

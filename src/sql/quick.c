@@ -4,6 +4,7 @@
  * else (the fuzzer compares them), but it may call READ what is no SQL at all: then every server
  * says so. Called for texts that are not remembered.
  */
+#include "sql/kept.h"
 #include "sql/own_setting.h"
 #include "sql/sql_internal.h"
 
@@ -212,6 +213,7 @@ static bool judge_write(struct quick *quick)
 			    is_word(quick, SLICE_LITERAL("temp")) ||
 			    is_word(quick, SLICE_LITERAL("temporary")) ||
 			    is_word(quick, SLICE_LITERAL("set_config")) ||
+			    is_word(quick, SLICE_LITERAL("setseed")) ||
 			    /* Statements within CREATE FUNCTION have semicolons of their own. */
 			    is_word(quick, SLICE_LITERAL("atomic")))
 				return false;
@@ -280,9 +282,10 @@ static bool take_values(struct quick *quick)
 /* SET [SESSION | LOCAL] name[.name] { = | TO } value, ... */
 static bool judge_set(struct quick *quick)
 {
+	bool local = take_word(quick, SLICE_LITERAL("local"));
 	char room[WORD_MAX];
 
-	if (!take_word(quick, SLICE_LITERAL("local")))
+	if (!local)
 		take_word(quick, SLICE_LITERAL("session"));
 	if (quick->token.kind != TOKEN_WORD || !is_plain_setting(token_fold(&quick->token, room)))
 		return false;
@@ -299,6 +302,7 @@ static bool judge_set(struct quick *quick)
 		return false;
 	quick->verdict.kind = VERDICT_SETTING;
 	quick->verdict.flags |= VERDICT_SETS;
+	quick->verdict.makes = local ? 0 : KEPT_SETTINGS;
 	return take_values(quick);
 }
 
@@ -312,6 +316,8 @@ static bool judge_first_word(struct quick *quick, struct slice text)
 	if (slice_equal(word, SLICE_LITERAL("select")) ||
 	    slice_equal(word, SLICE_LITERAL("values")) || slice_equal(word, SLICE_LITERAL("table")))
 		return judge_query(quick);
+	if (slice_equal(word, SLICE_LITERAL("do")))
+		quick->verdict.makes = kept_by_smell(text);
 	if (catalogue_has(writes, COUNT_OF(writes), word))
 		return judge_write(quick);
 	next(quick);

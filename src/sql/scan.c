@@ -188,3 +188,58 @@ bool scan_deallocate(struct slice text, char room[SCAN_NAME_MAX], struct slice *
 		return false;
 	return scan_skip_blank(text).len == 0;
 }
+
+/* Behind SET SESSION CHARACTERISTICS. */
+static bool is_access_mode(struct slice text)
+{
+	return take_word(&text, SLICE_LITERAL("as")) &&
+	       take_word(&text, SLICE_LITERAL("transaction")) &&
+	       take_word(&text, SLICE_LITERAL("read")) &&
+	       (take_word(&text, SLICE_LITERAL("only")) ||
+		take_word(&text, SLICE_LITERAL("write"))) &&
+	       scan_skip_blank(text).len == 0;
+}
+
+/* Forms of SET that say no name; text is behind SET. */
+static bool is_special_setting(struct slice text, struct slice *name)
+{
+	struct slice rest = text;
+
+	if (take_word(&rest, SLICE_LITERAL("time")) && take_word(&rest, SLICE_LITERAL("zone")))
+		*name = SLICE_LITERAL("timezone");
+	else if (take_word(&text, SLICE_LITERAL("names")))
+		*name = SLICE_LITERAL("client_encoding");
+	else if (take_word(&text, SLICE_LITERAL("characteristics")) && is_access_mode(text))
+		*name = SLICE_LITERAL("default_transaction_read_only");
+	else
+		return false;
+	return true;
+}
+
+bool scan_setting(struct slice text, char room[SCAN_NAME_MAX], struct slice *name)
+{
+	static const struct slice others[] = { { "local", 5 },	     { "role", 4 },
+					       { "characteristics", 15 }, { "authorization", 13 },
+					       { "transaction", 11 }, { "xml", 3 },
+					       { "all", 3 },	     { "session", 7 } };
+	size_t len;
+
+	if (take_word(&text, SLICE_LITERAL("set")))
+		take_word(&text, SLICE_LITERAL("session"));
+	else if (!take_word(&text, SLICE_LITERAL("reset")))
+		return false;
+	if (is_special_setting(text, name))
+		return true;
+	text = scan_skip_blank(text);
+	if (!take_plain_name(&text, room, &len))
+		return false;
+	*name = (struct slice){ room, len };
+	text = scan_skip_blank(text);
+	if (text.len > 0 && text.data[0] == '.')
+		return false;
+	for (size_t i = 0; i < COUNT_OF(others); i++) {
+		if (slice_equal(*name, others[i]))
+			return false;
+	}
+	return true;
+}

@@ -9,7 +9,7 @@
  */
 #include <pg_query.h>
 
-#include "sql/sql_internal.h"
+#include "tree_internal.h"
 
 /* Where in the tree: "stmt" is at depth 3, its type at 4, its own fields at 5. */
 #define DEPTH_OF_STATEMENT 3
@@ -17,38 +17,6 @@
 #define DEPTH_OF_FIELDS	   5
 
 #define CURSOR_HOLD 0x20 /* CURSOR_OPT_HOLD, PostgreSQL's parsenodes.h */
-
-enum setting {
-	SETTING_OTHER,
-	SETTING_READ_ONLY,
-	SETTING_ISOLATION,
-};
-
-struct statement {
-	struct slice type;
-	enum verdict_kind kind;
-	uint32_t flags;
-	bool unknown_function;
-	bool reopens; /* COMMIT AND CHAIN */
-	/* of SET, RESET, SHOW and the modes of BEGIN: */
-	struct slice name;
-	bool set_back; /* to a default or all of them */
-	bool local;
-	enum setting setting; /* whose value comes next */
-	enum verdict_access access;
-	enum verdict_isolation isolation;
-	/* of COPY: */
-	bool from, to_host;
-};
-
-struct walk {
-	const char *at;
-	unsigned depth;
-	const struct function_book *functions;
-	struct verdict verdict;
-	bool block; /* the text has begun a block that is open here */
-	struct statement now;
-};
 
 #define NAME(text)                                                                                 \
 	{                                                                                          \
@@ -74,7 +42,7 @@ struct statement_rule {
 	uint32_t flags;
 };
 
-/* All others write. */
+/* All others write. What keeps something in the session is made a write at its end. */
 static const struct statement_rule statement_rules[] = {
 	{ NAME("SelectStmt"), VERDICT_READ, 0 },
 	{ NAME("TransactionStmt"), VERDICT_SETTING, 0 },
@@ -88,11 +56,11 @@ static const struct statement_rule statement_rules[] = {
 	{ NAME("ConstraintsSetStmt"), VERDICT_SETTING, 0 },
 	{ NAME("DeallocateStmt"), VERDICT_SETTING, VERDICT_SETS },
 	{ NAME("DiscardStmt"), VERDICT_SETTING, VERDICT_SETS },
-	{ NAME("PrepareStmt"), VERDICT_WRITE, VERDICT_SESSION_STATE },
+	{ NAME("PrepareStmt"), VERDICT_READ, VERDICT_SESSION_STATE },
 	{ NAME("ExecuteStmt"), VERDICT_WRITE, VERDICT_SESSION_STATE },
-	{ NAME("ListenStmt"), VERDICT_WRITE, VERDICT_SESSION_STATE },
-	{ NAME("UnlistenStmt"), VERDICT_WRITE, VERDICT_SESSION_STATE },
-	{ NAME("LoadStmt"), VERDICT_WRITE, VERDICT_SESSION_STATE },
+	{ NAME("ListenStmt"), VERDICT_READ, VERDICT_SESSION_STATE },
+	{ NAME("UnlistenStmt"), VERDICT_READ, VERDICT_SESSION_STATE },
+	{ NAME("LoadStmt"), VERDICT_READ, VERDICT_SESSION_STATE },
 };
 
 /* Nodes that write nothing by themselves, in the order of their bytes. */
@@ -150,12 +118,6 @@ static const struct slice harmless_nodes[] = {
 	NAME("XmlSerialize"),
 };
 
-static void worsen(struct walk *walk)
-{
-	if (walk->now.kind == VERDICT_READ)
-		walk->now.kind = VERDICT_WRITE;
-}
-
 static void begin_type(struct walk *walk, struct slice type)
 {
 	struct statement *now = &walk->now;
@@ -170,14 +132,20 @@ static void begin_type(struct walk *walk, struct slice type)
 	}
 }
 
+/* set_config's arguments are nodes two levels below the fields of its call. */
+#define CONFIG_ARGUMENT 2
+#define CONFIG_VALUE	4 /* and so deep the value of a constant is */
+#define CONFIG_IS_LOCAL 3
+
 static void on_node(struct walk *walk, struct slice type)
 {
+	walk->now.config_arguments += walk->depth == walk->now.config_depth + CONFIG_ARGUMENT;
 	if (walk->depth == DEPTH_OF_TYPE)
 		begin_type(walk, type);
 	else if (slice_equal(type, SLICE_LITERAL("LockingClause")))
 		walk->now.flags |= VERDICT_LOCKS_ROWS;
 	else if (!catalogue_has(harmless_nodes, COUNT_OF(harmless_nodes), type))
-		worsen(walk);
+		tree_worsen(walk);
 }
 
 /* ---- what a statement says about transactions and settings ---- */
@@ -206,19 +174,10 @@ static enum setting setting_of(struct slice name)
 	return SETTING_OTHER;
 }
 
-static bool is_type(const struct walk *walk, struct slice type)
+/* Names of the schema of temporary objects are pg_temp and pg_temp_3. */
+static bool is_temporary(struct slice name)
 {
-	return slice_equal(walk->now.type, type);
-}
-
-static bool is_transaction(const struct walk *walk)
-{
-	return is_type(walk, SLICE_LITERAL("TransactionStmt"));
-}
-
-static bool is_set(const struct walk *walk)
-{
-	return is_type(walk, SLICE_LITERAL("VariableSetStmt"));
+	return slice_starts_with(name, SLICE_LITERAL("pg_temp"));
 }
 
 static enum verdict_kind kind_of_transaction(struct slice kind)
@@ -252,9 +211,9 @@ static void on_kind(struct walk *walk)
 
 	if (walk->depth != DEPTH_OF_FIELDS)
 		return;
-	if (is_transaction(walk))
+	if (tree_is_transaction(walk))
 		walk->now.kind = kind_of_transaction(kind);
-	else if (is_set(walk))
+	else if (tree_is_set(walk))
 		walk->now.set_back = !slice_equal(kind, SLICE_LITERAL("VAR_SET_VALUE")) &&
 				     !slice_equal(kind, SLICE_LITERAL("VAR_SET_MULTI"));
 }
@@ -267,7 +226,7 @@ static void on_operator(struct walk *walk)
 		return;
 	json_read_names(&walk->at, &names);
 	if (function_book_operator_writes(walk->functions, names.name))
-		worsen(walk);
+		tree_worsen(walk);
 }
 
 static void on_name(struct walk *walk)
@@ -279,9 +238,9 @@ static void on_name(struct walk *walk)
 	if (walk->depth != DEPTH_OF_FIELDS || *walk->at != '"')
 		return;
 	walk->now.name = string_value(walk);
-	if (is_set(walk))
+	if (tree_is_set(walk))
 		walk->now.setting = setting_of(walk->now.name);
-	else if (is_type(walk, SLICE_LITERAL("VariableShowStmt")) &&
+	else if (tree_is(walk, SLICE_LITERAL("VariableShowStmt")) &&
 		 catalogue_setting_is_about_host(walk->now.name))
 		walk->now.flags |= VERDICT_HOST;
 }
@@ -290,8 +249,21 @@ static void on_defname(struct walk *walk)
 {
 	struct slice name = string_value(walk);
 
-	if (is_set(walk) || is_transaction(walk))
+	if (tree_is_set(walk) || tree_is_transaction(walk))
 		walk->now.setting = setting_of(name);
+}
+
+static void on_string(struct walk *walk, struct slice value)
+{
+	struct statement *now = &walk->now;
+
+	give_value(walk, value);
+	if (tree_is_set(walk) && slice_equal(now->name, SLICE_LITERAL("role")))
+		now->set_back |= slice_equal(value, SLICE_LITERAL("none"));
+	else if (tree_is(walk, SLICE_LITERAL("DoStmt")))
+		now->makes |= kept_by_smell(value);
+	else if (is_temporary(value) && slice_starts_with(now->type, SLICE_LITERAL("Create")))
+		tree_keep(walk, KEPT_TEMPORARY);
 }
 
 /* "ival": {"ival": 1}, and {} for 0; "sval": {"sval": "on"}. */
@@ -300,7 +272,7 @@ static void on_constant(struct walk *walk)
 	const char *start = walk->at;
 
 	if (*start == '"') {
-		give_value(walk, string_value(walk));
+		on_string(walk, string_value(walk));
 	} else if (start[0] == '{' && start[1] == '}') {
 		give_value(walk, SLICE_LITERAL("0"));
 	} else if (*start != '{') {
@@ -308,6 +280,16 @@ static void on_constant(struct walk *walk)
 			walk->at++;
 		give_value(walk, (struct slice){ start, (size_t)(walk->at - start) });
 	}
+}
+
+static void on_boolean(struct walk *walk)
+{
+	struct statement *now = &walk->now;
+
+	if (is_true(walk) && now->config_arguments == CONFIG_IS_LOCAL &&
+	    walk->depth == now->config_depth + CONFIG_VALUE)
+		now->configures = false;
+	on_constant(walk);
 }
 
 static void on_is_local(struct walk *walk)
@@ -320,6 +302,29 @@ static void on_chain(struct walk *walk)
 	walk->now.reopens |= walk->depth == DEPTH_OF_FIELDS && is_true(walk);
 }
 
+/*
+ * One of PostgreSQL's functions that change nothing but what the session keeps. set_config does
+ * not even that if it is local to the transaction.
+ */
+static void on_keeper(struct walk *walk, struct slice name)
+{
+	struct kept_change change = kept_by_function(name);
+
+	if (slice_equal(name, SLICE_LITERAL("set_config"))) {
+		tree_end_config(walk);
+		walk->now.configures = true;
+		walk->now.config_depth = walk->depth;
+		return;
+	}
+	tree_keep(walk, change.makes);
+	walk->now.drops |= change.drops;
+}
+
+static bool is_own_schema(struct slice schema)
+{
+	return schema.len == 0 || slice_equal(schema, SLICE_LITERAL("pg_catalog"));
+}
+
 static void on_funcname(struct walk *walk)
 {
 	struct json_names names;
@@ -327,19 +332,23 @@ static void on_funcname(struct walk *walk)
 	if (*walk->at != '[')
 		return;
 	json_read_names(&walk->at, &names);
-	if (catalogue_function_keeps_state(names.name))
-		walk->now.flags |= VERDICT_SESSION_STATE;
+	if (is_own_schema(names.qualifier) && catalogue_function_keeps_state(names.name)) {
+		on_keeper(walk, names.name);
+		return;
+	}
+	if (is_temporary(names.qualifier))
+		tree_keep(walk, KEPT_TEMPORARY);
 	switch (function_book_look(walk->functions, names.qualifier, names.name)) {
 	case FUNCTION_READS: return;
 	case FUNCTION_HOST: walk->now.flags |= VERDICT_HOST; return;
 	case FUNCTION_UNKNOWN: walk->now.unknown_function = true; return;
-	case FUNCTION_WRITES: worsen(walk); return;
+	case FUNCTION_WRITES: tree_worsen(walk); return;
 	}
 }
 
 static void on_into(struct walk *walk)
 {
-	worsen(walk);
+	tree_worsen(walk);
 }
 
 static void on_relname(struct walk *walk)
@@ -351,19 +360,23 @@ static void on_relname(struct walk *walk)
 	if (effect == FUNCTION_HOST || catalogue_is_about_host(name))
 		walk->now.flags |= VERDICT_HOST;
 	if (effect == FUNCTION_WRITES)
-		worsen(walk);
+		tree_worsen(walk);
+	/* A rule of this view sets what is updated in it. */
+	if (tree_is(walk, SLICE_LITERAL("UpdateStmt")) &&
+	    slice_equal(name, SLICE_LITERAL("pg_settings")))
+		tree_keep(walk, KEPT_SETTINGS);
 }
 
 static void on_relpersistence(struct walk *walk)
 {
 	if (slice_equal(string_value(walk), SLICE_LITERAL("t")))
-		walk->now.flags |= VERDICT_SESSION_STATE;
+		tree_keep(walk, KEPT_TEMPORARY);
 }
 
 static void on_schemaname(struct walk *walk)
 {
-	if (slice_starts_with(string_value(walk), SLICE_LITERAL("pg_temp")))
-		walk->now.flags |= VERDICT_SESSION_STATE;
+	if (is_temporary(string_value(walk)))
+		tree_keep(walk, KEPT_TEMPORARY);
 }
 
 static void on_is_from(struct walk *walk)
@@ -382,24 +395,39 @@ static void on_options(struct walk *walk)
 
 	for (const char *at = walk->at; *at >= '0' && *at <= '9'; at++)
 		options = options * 10 + (unsigned)(*at - '0');
-	if (is_type(walk, SLICE_LITERAL("DeclareCursorStmt")) && (options & CURSOR_HOLD))
-		walk->now.flags |= VERDICT_SESSION_STATE;
+	if (tree_is(walk, SLICE_LITERAL("DeclareCursorStmt")) && (options & CURSOR_HOLD))
+		tree_keep(walk, KEPT_CURSORS);
 }
 
 static void on_target(struct walk *walk)
 {
-	if (!is_type(walk, SLICE_LITERAL("DiscardStmt")))
+	struct slice target;
+
+	if (!tree_is(walk, SLICE_LITERAL("DiscardStmt")))
 		return;
-	if (slice_equal(string_value(walk), SLICE_LITERAL("DISCARD_ALL")))
+	target = string_value(walk);
+	if (slice_equal(target, SLICE_LITERAL("DISCARD_ALL"))) {
 		walk->now.set_back = true;
+		walk->now.drops = KEPT_DISCARDED;
+	} else if (slice_equal(target, SLICE_LITERAL("DISCARD_TEMP"))) {
+		walk->now.drops = KEPT_TEMPORARY;
+	}
+}
+
+/* The name in CLOSE and UNLISTEN; without it, they mean all. */
+static void on_one_name(struct walk *walk)
+{
+	if (walk->depth == DEPTH_OF_FIELDS)
+		walk->now.name = string_value(walk);
 }
 
 static const struct {
 	struct slice key;
 	void (*handle)(struct walk *walk);
 } fields[] = {
-	{ NAME("boolval"), on_constant },
+	{ NAME("boolval"), on_boolean },
 	{ NAME("chain"), on_chain },
+	{ NAME("conditionname"), on_one_name },
 	{ NAME("defname"), on_defname },
 	{ NAME("filename"), on_filename },
 	{ NAME("funcname"), on_funcname },
@@ -412,6 +440,7 @@ static const struct {
 	{ NAME("name"), on_name },
 	{ NAME("operName"), on_operator },
 	{ NAME("options"), on_options },
+	{ NAME("portalname"), on_one_name },
 	{ NAME("relname"), on_relname },
 	{ NAME("relpersistence"), on_relpersistence },
 	{ NAME("schemaname"), on_schemaname },
@@ -420,102 +449,14 @@ static const struct {
 	{ NAME("useOp"), on_operator },
 };
 
-/* ---- the end of a statement ---- */
-
-static void finish_settings(struct walk *walk)
-{
-	struct statement *now = &walk->now;
-	struct verdict *verdict = &walk->verdict;
-	bool all = now->set_back && now->name.len == 0;
-	bool later = slice_starts_with(now->name, SLICE_LITERAL("default_")) ||
-		     slice_equal(now->name, SLICE_LITERAL("SESSION CHARACTERISTICS"));
-
-	if (slice_equal(now->name, SLICE_LITERAL("TRANSACTION SNAPSHOT")))
-		now->flags |= VERDICT_HOST;
-	if (all || (now->set_back && now->setting == SETTING_READ_ONLY))
-		now->access = VERDICT_ACCESS_OTHER;
-	if (all || (now->set_back && now->setting == SETTING_ISOLATION))
-		now->isolation = VERDICT_ISOLATION_OTHER;
-	if (later && now->local)
-		return; /* gone with the transaction, before it could matter */
-	if (now->access != VERDICT_ACCESS_NOT_SAID) {
-		if (all || later)
-			verdict->default_access = now->access;
-		else
-			verdict->access = now->access;
-	}
-	if (now->isolation != VERDICT_ISOLATION_NOT_SAID) {
-		if (all || later)
-			verdict->default_isolation = now->isolation;
-		else
-			verdict->isolation = now->isolation;
-	}
-}
-
-static void finish_block(struct walk *walk)
-{
-	if (walk->now.kind == VERDICT_BEGIN) {
-		walk->block = true;
-	} else if (walk->now.kind == VERDICT_END) {
-		if (!walk->block)
-			walk->verdict.flags |= VERDICT_CLOSES;
-		walk->block = walk->now.reopens;
-	}
-}
-
-static void finish_copy(struct statement *now)
-{
-	if (now->from || now->to_host)
-		now->kind = VERDICT_WRITE;
-	if (!now->to_host)
-		now->flags |= now->from ? VERDICT_COPY_IN : VERDICT_COPY_OUT;
-}
-
-static unsigned rank(enum verdict_kind kind)
-{
-	static const unsigned char ranks[] = {
-		[VERDICT_EMPTY] = 0, [VERDICT_SETTING] = 1, [VERDICT_BEGIN] = 2,
-		[VERDICT_END] = 2,   [VERDICT_READ] = 3,    [VERDICT_WRITE] = 4,
-	};
-
-	return ranks[kind];
-}
-
-static void finish_statement(struct walk *walk)
-{
-	struct statement *now = &walk->now;
-	struct verdict *verdict = &walk->verdict;
-
-	if (now->type.len == 0)
-		return;
-	if (is_type(walk, SLICE_LITERAL("CopyStmt")))
-		finish_copy(now);
-	if ((now->flags & (VERDICT_SESSION_STATE | VERDICT_LOCKS_ROWS)))
-		worsen(walk);
-	if (now->unknown_function && now->kind == VERDICT_READ) {
-		now->flags |= VERDICT_FUNCTIONS;
-		now->kind = VERDICT_WRITE;
-	}
-	if (is_set(walk) || is_transaction(walk) || now->set_back)
-		finish_settings(walk);
-	if (now->set_back)
-		now->flags |= VERDICT_SETS;
-	finish_block(walk);
-	if (rank(now->kind) >= rank(verdict->kind))
-		verdict->kind = now->kind;
-	verdict->flags |= now->flags;
-	if (verdict->statements < UINT16_MAX)
-		verdict->statements++;
-	if (verdict->statements > 1)
-		verdict->flags |= VERDICT_MANY;
-}
+/* ---- the walk ---- */
 
 static void on_key(struct walk *walk, struct slice key)
 {
 	size_t low = 0, high = COUNT_OF(fields);
 
 	if (walk->depth == DEPTH_OF_STATEMENT && slice_equal(key, SLICE_LITERAL("stmt"))) {
-		finish_statement(walk);
+		tree_finish_statement(walk);
 		walk->now = (struct statement){ .kind = VERDICT_WRITE };
 		return;
 	}
@@ -553,9 +494,13 @@ static struct verdict walk_json(const char *json, const struct function_book *fu
 			on_key(&walk, text);
 		}
 	}
-	finish_statement(&walk);
+	tree_finish_statement(&walk);
 	if (walk.block)
 		walk.verdict.flags |= VERDICT_OPENS;
+	/* Which of its statements were rolled back is not known here. */
+	if (walk.blocks)
+		walk.verdict.drops = 0;
+	walk.verdict.only_keeps = walk.verdict.kind == VERDICT_WRITE && !walk.writes_data;
 	return walk.verdict;
 }
 

@@ -203,6 +203,7 @@ void verdicts_overrule(struct verdicts *verdicts, struct slice text, enum verdic
 		entry->verdict = classify_as_is(key, NULL);
 	}
 	entry->verdict.kind = kind;
+	entry->verdict.only_keeps = false;
 	entry->verdict.flags |= VERDICT_OVERRULED;
 }
 

@@ -247,6 +247,8 @@ static struct reply on_error(struct backend *backend, const struct message *mess
 	head = ledger_head(&backend->ledger);
 	head->answered = true;
 	reply.creditor = head->creditor;
+	if (head->creditor != NULL)
+		head->creditor->errors++;
 	if (mishap == MISHAP_OUTDATED && head->creditor != NULL)
 		names_renew(&head->creditor->names, head->uses);
 	reply = error_for_ours(backend, head, &view, reply);

@@ -46,6 +46,11 @@ const struct varset *conversation_wants(const struct conversation *conversation)
 	return conversation->wants;
 }
 
+uint32_t conversation_errors(const struct conversation *conversation)
+{
+	return conversation->errors;
+}
+
 unsigned conversation_statements(const struct conversation *conversation)
 {
 	return conversation->names.count;

@@ -20,6 +20,7 @@ struct conversation {
 	uint64_t dropper_portal;   /* hash of its portal's name */
 	bool portal_may_drop;	   /* a portal's statement may drop prepared statements */
 	bool cancelled;		   /* its waiting batch was cancelled: drop up to Sync */
+	uint32_t errors;	   /* servers' answers to its requests that were errors */
 
 	/* Numbers of requests (debt.request): the newest of all, and the newest that ... */
 	uint64_t requests;

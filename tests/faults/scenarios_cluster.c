@@ -121,5 +121,14 @@ const struct scenario scenarios_cluster[] = {
 	{ .name = "a cluster: found late",
 	  SET_UP(CLUSTER),
 	  PLAYED_BY("a", "arm\n" ALICE READS, "b", "wait 20\n" PROBED ALICE READS) },
+	{ .name = "a cluster: replication",
+	  SET_UP(CLUSTER),
+	  PLAYED_BY("a", PROBED "arm\nlogin user=alice database=db replication=database\n"
+				"> Q(SELECT 1)\n< T D(1) C(SELECT) Z(I)\n> X\neof\n") },
+	{ .name = "a cluster: replication waits for a primary",
+	  SET_UP(CLUSTER),
+	  PLAYED_BY("a", "arm\nlogin user=alice database=db replication=database\n"
+			 "> Q(SELECT 1)\n< T D(1) C(SELECT) Z(I)\n",
+		    "b", "wait 20\n" PROBED ALICE READS) },
 	{ .name = NULL },
 };

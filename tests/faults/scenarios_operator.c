@@ -1,8 +1,12 @@
 /* What operators do while clients work: reload, PAUSE, RESUME, SUSPEND, KILL, RECONNECT. */
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "faults/scenario.h"
+#include "net/address.h"
 #include "pool/pools.h"
+#include "session/handover.h"
 #include "session/roster.h"
 
 #define ALICE  "login user=alice database=db\n"
@@ -68,6 +72,33 @@ static void kill_database(struct stage *stage)
 	roster_end_database(stage->roster, database(stage), END_ADMIN_KILL);
 }
 
+/* A client comes from another process, with all it may have, and leaves. */
+static void adopt(struct stage *stage)
+{
+	const struct handover_pair settings[] = { { SLICE_LITERAL("TimeZone"),
+						    SLICE_LITERAL("CET") } };
+	const struct handover_pair statements[] = {
+		{ SLICE_LITERAL("s"), SLICE_LITERAL("SELECT 2\0\0\0") },
+		{ SLICE_LITERAL(""), SLICE_LITERAL("SELECT 1\0\0\0") },
+	};
+	struct handover_client client = {
+		.user = SLICE_LITERAL("carol"),
+		.database = SLICE_LITERAL("db"),
+		.key = SLICE_LITERAL("01234567"),
+		.settings = settings,
+		.setting_count = COUNT_OF(settings),
+		.statements = statements,
+		.statement_count = COUNT_OF(statements),
+	};
+	int ends[2];
+
+	if (address_parse(SLICE_LITERAL("192.0.2.7"), 4711, &client.peer) != OK ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0)
+		return;
+	(void)!handover_adopt(stage->roster, ends[1], &client);
+	close(ends[0]);
+}
+
 static const struct {
 	const char *word;
 	void (*act)(struct stage *stage);
@@ -75,6 +106,7 @@ static const struct {
 	{ "change", change },	    { "drop", drop_database },	{ "bring", bring_database },
 	{ "pause", pause_all },	    { "resume", resume_all },	{ "suspend", suspend },
 	{ "unsuspend", unsuspend }, { "reconnect", reconnect }, { "kill", kill_database },
+	{ "adopt", adopt },
 };
 
 static void act(struct stage *stage, const char *word)
@@ -123,5 +155,9 @@ const struct scenario scenarios_operator[] = {
 		    ALICE "> Q(BEGIN)\n< C(BEGIN) Z(T)\nmark a\nawait o\n"
 			  "< E(FATAL 08P01)\neof\n",
 		    "o", "await a\narm\ndo kill\nmark o\nwait 100\ndo resume\n") },
+	{ .name = "a client comes from another process",
+	  SET_UP(OPERATED),
+	  PLAYED_BY("a", ALICE ASKS_1 "mark a\nawait o\n" ASKS_2, "o",
+		    "await a\narm\ndo adopt\nmark o\nwait 100\n" ALICE ASKS_2) },
 	{ .name = NULL },
 };

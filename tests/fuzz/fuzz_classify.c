@@ -10,6 +10,7 @@
 #include "sql/hint.h"
 #include "sql/own_setting.h"
 #include "sql/sql_internal.h"
+#include "sql/kept.h"
 #include "sql/verdicts.h"
 
 #define LONGEST 8192
@@ -29,7 +30,8 @@ static bool is_same(struct verdict a, struct verdict b)
 {
 	return a.kind == b.kind && a.hint == b.hint && a.flags == b.flags && a.access == b.access &&
 	       a.default_access == b.default_access && a.isolation == b.isolation &&
-	       a.default_isolation == b.default_isolation && a.statements == b.statements;
+	       a.default_isolation == b.default_isolation && a.statements == b.statements &&
+	       a.makes == b.makes && a.drops == b.drops;
 }
 
 static void check_quick(struct slice text, const struct function_book *book, struct verdict tree)
@@ -45,6 +47,9 @@ static void check_quick(struct slice text, const struct function_book *book, str
 	/* A write is a write: locks in it and functions nobody knows are not looked for. */
 	if (quick.kind == VERDICT_WRITE)
 		tree.flags &= ~(uint32_t)(VERDICT_LOCKS_ROWS | VERDICT_FUNCTIONS | VERDICT_HOST);
+	/* Words in the body of DO are looked at in another spelling. */
+	quick.makes &= (uint16_t)~KEPT_UNSEEN;
+	tree.makes &= (uint16_t)~KEPT_UNSEEN;
 	/* Our own settings are ordinary ones to the tree. */
 	if (quick.kind == VERDICT_OWN) {
 		CHECK(tree.kind == VERDICT_SETTING && quick.statements == 1);

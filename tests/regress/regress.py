@@ -22,6 +22,9 @@ VARIES = [(re.compile(pattern), text) for pattern, text in (
     (r"\d+\.\d+ ms", "N ms"), (r"pg_toast_\d+", "pg_toast_N"), (r"PID \d+", "PID N"),
     (r"/\S*server\.\w+/", "/server/"), (r"port \d+", "port N"))]
 
+# What pgcarwash says while a read waits for the replica.
+TOLD = "NOTICE:  held or refused: no replica can take it"
+
 # Tests with data made by random(): their rows are not compared.
 RANDOM = {"cluster"}
 ROW = re.compile(r"\s+\S.* \| |\(\d+ rows?\)")
@@ -31,7 +34,7 @@ def lines_of(path):
     text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else "no result\n"
     for pattern, instead in VARIES:
         text = pattern.sub(instead, text)
-    lines = text.splitlines()
+    lines = [one for one in text.splitlines() if one != TOLD]
     return [one for one in lines if not ROW.match(one)] if path.stem in RANDOM else lines
 
 
@@ -62,16 +65,20 @@ def run(folder, name, suite, library, tests, splits):
         pooler = harness.Pooler(made.primary, folder, databases={"regression": words},
                                 secrets={"regress": ""}, default_pool_size=1,
                                 query_wait_timeout=60,
-                                **({"probe_interval": "0.05"} if splits else {})).start()
-        subprocess.run(
-            [f"/usr/lib/postgresql/{harness.postgres_bin('psql').split('/')[4]}/lib/pgxs/src/test"
-             "/regress/pg_regress", "--use-existing", "--host=127.0.0.1", f"--port={pooler.port}",
-             "--user=regress", "--dbname=regression", f"--inputdir={suite}",
-             f"--outputdir={home}", f"--dlpath={library.parent}", "--max-connections=1",
-             f"--bindir={pathlib.Path(harness.postgres_bin('psql')).parent}", *tests],
-            cwd=home, env={**harness.clean_environment(home), "PGSSLMODE": "disable"},
-            stdout=open(home / "regress.out", "wb"), stderr=subprocess.STDOUT,
-            timeout=3600, check=False, **harness.unprivileged())
+                                **({"probe_interval": "0.05", "when_no_replica": "wait"} if splits else {})).start()
+        command = [
+            f"/usr/lib/postgresql/{harness.postgres_bin('psql').split('/')[4]}/lib/pgxs/src/test"
+            "/regress/pg_regress", "--use-existing", "--host=127.0.0.1", f"--port={pooler.port}",
+            "--user=regress", "--dbname=regression", f"--inputdir={suite}",
+            f"--outputdir={home}", f"--dlpath={library.parent}", "--max-connections=1",
+            f"--bindir={pathlib.Path(harness.postgres_bin('psql')).parent}"]
+        for test in tests:
+            # What a test leaves on its server (search_path) is not for the next one.
+            pooler.console("RECONNECT")
+            subprocess.run([*command, test], cwd=home,
+                           env={**harness.clean_environment(home), "PGSSLMODE": "disable"},
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                           timeout=600, check=False, **harness.unprivileged())
         if splits:
             for row in pooler.console("SHOW ROUTES"):
                 print(f"  {row['database']}: {row['reason']} {row['transactions']}")

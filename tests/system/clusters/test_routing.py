@@ -259,6 +259,11 @@ def test_explain_route(splitter, calm):
     text = str(p.console("EXPLAIN ROUTE app select 1"))
     assert "replica" in text
     assert "primary" in str(p.console("EXPLAIN ROUTE app delete from notes"))
+    assert "replica" in str(p.console("EXPLAIN ROUTE app begin read only"))
+    assert "session keeps" in str(p.console("EXPLAIN ROUTE app listen mine"))
+    leaves = {row["what"]: row["answer"]
+              for row in p.console("EXPLAIN ROUTE app create temp table mine (x int)")}["leaves"]
+    assert leaves == "a temporary object: later reads go to the primary, too"
 
 
 @pytest.mark.parametrize("attrs, places", [
@@ -293,6 +298,87 @@ def test_session_pooling_stays_on_the_primary(splitter, calm):
     p = splitter(calm, pool_mode="session")
     with p.wire() as wire:
         assert {where(wire) for _ in range(6)} == {"node0"}
+
+
+@pytest.mark.parametrize("text, away", [
+    ("create temp table mine (x int)", "discard temp"),
+    ("select 1 as x into temporary mine", "discard all"),
+    ("create view pg_temp.mine as select 1", "discard all"),
+    ("prepare mine as select 1", "deallocate all"),
+    ("set work_mem = '2MB'", "reset all"),
+    ("select set_config('work_mem', '2MB', false)", "discard all"),
+    ("set role app", "reset role"),
+    ("listen mine", "unlisten *"),
+    ("select pg_advisory_lock(4711)", "select pg_advisory_unlock_all()"),
+    ("begin; declare mine cursor with hold for select 1; commit", "close all"),
+    ("do $$ begin set work_mem = '2MB'; end $$", "discard all"),
+])
+def test_what_a_session_keeps_holds_it_on_the_primary(splitter, calm, text, away):
+    p = splitter(calm)
+    with p.wire() as wire, p.wire() as other:
+        assert where(wire) in REPLICAS
+        wire.sql(text)
+        time.sleep(1)
+        assert {where(wire) for _ in range(6)} == {"node0"}
+        assert wire.bound(WHERE) == [("node0",)]
+        assert {where(other) for _ in range(6)} <= REPLICAS
+        wire.sql(away)
+        settled(wire)
+    kept = [row for row in p.console("SHOW ROUTES") if row["reason"] == "session_state"]
+    assert sum(int(row["transactions"]) for row in kept) >= 7
+
+
+def test_a_temporary_table_hides_another_one(splitter, calm):
+    p = splitter(calm, default_pool_size=1)
+    with p.wire() as wire:
+        before = wire.value("select count(*) from notes")
+        wire.sql("create temp table notes (id int)")
+        time.sleep(1)
+        assert wire.value("select count(*) from notes") == "0" != before
+        wire.sql("discard all")
+        assert wire.value("select count(*) from notes") == before
+
+
+@pytest.mark.parametrize("text", [
+    "set timezone = 'Asia/Tokyo'", "set local work_mem = '2MB'", "set application_name = 'x'",
+    "select set_config('work_mem', '2MB', true)", "select pg_advisory_xact_lock(1)",
+    "set session characteristics as transaction read only"])
+def test_what_goes_with_the_client_holds_it_nowhere(splitter, calm, text):
+    p = splitter(calm)
+    with p.wire() as wire:
+        wire.sql(text)
+        settled(wire)
+    assert not [row for row in p.console("SHOW ROUTES")
+                if row["reason"] == "session_state" and row["transactions"] != "0"]
+
+
+def test_a_session_that_only_reads_begins_on_a_replica(splitter, calm):
+    p = splitter(calm, default_pool_size=1)
+    with p.wire() as wire, p.wire() as other:
+        wire.sql("set session characteristics as transaction read only")
+        settled(wire)
+        wire.sql("begin")
+        assert where(wire) in REPLICAS
+        wire.sql("commit")
+        with pytest.raises(ServerError) as failed:
+            wire.sql("update notes set v = v where id = 1")
+        assert failed.value.sqlstate == "25006"
+        # On the same server: it is the other one's business.
+        other.sql("update notes set v = v where id = 1")
+
+
+def test_the_primary_may_refuse_to_write(splitter, calm):
+    """Nobody waits because somebody writes in a block that says READ ONLY."""
+    p = splitter(calm)
+    with p.wire() as wire, p.wire() as other:
+        other.sql("create temp table kept (x int)")
+        for _ in range(20):
+            other.sql("begin read only")
+            with pytest.raises(ServerError) as failed:
+                other.sql("delete from notes")
+            assert failed.value.sqlstate == "25006"
+            other.sql("rollback")
+            assert not [m for m in wire.ask(query("select pg_backend_pid()")) if m.kind == "N"]
 
 
 def test_clients_are_not_told_of_recovery(splitter, calm):

@@ -73,6 +73,23 @@ TEST(an_application_may_say_where)
 	cluster_free(cluster);
 }
 
+TEST(reads_of_a_session_that_keeps_something_go_to_the_primary)
+{
+	struct cluster     *cluster = cluster_of(2);
+	struct route_choice choice;
+
+	REQUIRE(cluster != NULL);
+	choice = ask(cluster, (struct route_request){ .reads = true, .keeps = true });
+	CHECK_UINT_EQ(choice.host, 0);
+	CHECK_INT_EQ(choice.reason, ROUTE_KEEPS);
+	choice = ask(cluster, (struct route_request){ .keeps = true });
+	CHECK_INT_EQ(choice.reason, ROUTE_WRITE);
+	choice = ask(cluster, (struct route_request){ .reads = true, .keeps = true,
+	                                              .wish = WISH_REPLICA });
+	CHECK(choice.on_replica);
+	cluster_free(cluster);
+}
+
 TEST(what_a_replica_refused_runs_on_the_primary_whatever_the_setting)
 {
 	struct cluster_options options = options_of(2);

@@ -292,6 +292,71 @@ TEST(a_session_of_its_own_stays_with_the_primary)
 	play_on(SPLIT, "pool_mode = session", ALICE HOST PRIMARY HOST PRIMARY, ROUTE_SESSION, 1);
 }
 
+TEST(a_session_that_keeps_something_stays_with_the_primary)
+{
+	PLAY(ALICE HOST REPLICA "> Q(LISTEN c)\n< C(LISTEN) Z(I)\n" HOST PRIMARY
+		   "> P(a|SELECT HOST) B(|a) E(|0) S\n< 1 2 D(primary) C(SELECT) Z(I)\n",
+	     ROUTE_KEEPS, 2);
+}
+
+TEST(until_it_is_taken_away)
+{
+	PLAY(ALICE "> Q(LISTEN c)\n< C(LISTEN) Z(I)\n> Q(PREPARE p AS SELECT 1)\n"
+		   "< C(PREPARE) Z(I)\n> Q(UNLISTEN *)\n< C(UNLISTEN) Z(I)\n" HOST PRIMARY
+		   "> Q(DISCARD ALL)\n< C(DISCARD ALL) Z(I)\n" HOST REPLICA,
+	     ROUTE_KEEPS, 1);
+}
+
+TEST(in_a_batch_too)
+{
+	PLAY(ALICE "> P(|LISTEN c) B(||) E(|0) S\n< 1 2 C(LISTEN) Z(I)\n" HOST PRIMARY
+		   "> P(|DISCARD ALL) B(||) E(|0) S\n< 1 2 C(DISCARD ALL) Z(I)\n" HOST REPLICA,
+	     ROUTE_KEEPS, 1);
+}
+
+TEST(but_not_by_what_fails)
+{
+	PLAY(ALICE "> Q(LISTEN c)\n< C(LISTEN) Z(I)\n> Q(FAIL)\n< E(ERROR 22012) Z(I)\n"
+		   "> P(|FAIL) B(||) E(|0) P(|DISCARD ALL) B(||) E(|0) S\n"
+		   "< 1 2 E(ERROR 22012) Z(I)\n" HOST PRIMARY,
+	     ROUTE_KEEPS, 1);
+}
+
+TEST(preparing_it_keeps_nothing)
+{
+	PLAY(ALICE "> P(l|LISTEN c) S\n< 1 Z(I)\n" HOST REPLICA
+		   "> B(|l) E(|0) S\n< 2 C(LISTEN) Z(I)\n" HOST PRIMARY,
+	     ROUTE_KEEPS, 1);
+}
+
+TEST(what_is_made_in_a_block_is_kept)
+{
+	PLAY(ALICE "> Q(BEGIN)\n< C(BEGIN) Z(T)\n> Q(SELECT HOST)\n< T D(primary) C(SELECT) Z(T)\n"
+		   "> Q(LISTEN c)\n< C(LISTEN) Z(T)\n> Q(COMMIT)\n< C(COMMIT) Z(I)\n" HOST PRIMARY,
+	     ROUTE_KEEPS, 1);
+}
+
+TEST(a_block_that_reads_only_stays_there_too)
+{
+	PLAY(ALICE "> Q(LISTEN c)\n< C(LISTEN) Z(I)\n> Q(BEGIN READ ONLY)\n< C(BEGIN) Z(T)\n"
+		   "> Q(SELECT HOST)\n< T D(primary) C(SELECT) Z(T)\n"
+		   "> Q(COMMIT)\n< C(COMMIT) Z(I)\n",
+	     ROUTE_KEEPS, 1);
+}
+
+TEST(settings_that_are_followed_keep_nothing)
+{
+	PLAY(ALICE "> Q(SET TimeZone='Asia/Tokyo')\n< S(TimeZone=Asia/Tokyo) C(SET) Z(I)\n"
+		   HOST REPLICA,
+	     ROUTE_READ, 1);
+}
+
+TEST(others_do)
+{
+	PLAY(ALICE "> Q(SET search_path='x')\n< C(SET) Z(I)\n" HOST PRIMARY,
+	     ROUTE_KEEPS, 1);
+}
+
 TEST(an_entry_for_standbys_does_not_split)
 {
 	play_on("db = : target_session_attrs=standby", NULL, ALICE HOST REPLICA, ROUTE_SPLIT_OFF,
