@@ -187,7 +187,10 @@ static bool find_message(struct hand *hand, struct message *message)
 		settle(hand);
 		stream_expect(session->stream, need);
 		return false;
-	case BROKEN: end(hand, END_BAD_PACKET); return false;
+	case BROKEN:
+		send_run(hand);
+		session_end_unreadable(session, rest);
+		return false;
 	}
 	return false;
 }

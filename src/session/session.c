@@ -17,6 +17,7 @@
 #include "conf/effective.h"
 #include "pool/database.h"
 #include "pool/pools.h"
+#include "wire/message.h"
 #include "wire/notice.h"
 
 /* So long one who hung up after Terminate may wait until what it asked before is sent. */
@@ -140,17 +141,6 @@ enum result session_converse(struct session *session, const struct varset *wants
 
 	session->conversation = conversation_new(&options);
 	return session->conversation ? OK : BROKEN;
-}
-
-void session_refused(struct waiter *waiter, enum ending why, struct slice error)
-{
-	struct session *session = CONTAINER_OF(waiter, struct session, waiter);
-
-	if (error.len > 0) {
-		session_write(session, error);
-		session->told = true;
-	}
-	session_end(session, why, NULL);
 }
 
 static void give_back(struct session *session, bool orderly)
@@ -286,6 +276,59 @@ void session_end_detailed(struct session *session, enum ending why, const char *
 	session->reap.run = reap;
 	loop_reap(roster->loop, &session->reap);
 	roster_changed(roster);
+}
+
+/* Why a packet cannot be read on, when that shows in its first byte; END_NONE otherwise. */
+static enum ending unreadable_type(const struct session *session, struct slice input)
+{
+	if (input.len == 0)
+		return END_NONE;
+	if (session->state == SESSION_GREETING)
+		return input.data[0] == 'p' ? END_PASSWORD_TOO_EARLY : END_NONE;
+	if (session->state == SESSION_PROVING && input.data[0] == '\0')
+		return END_STARTUP_TWICE;
+	return message_rule(SIDE_CLIENT, input.data[0]) == NULL ? END_UNKNOWN_PACKET : END_NONE;
+}
+
+void session_end_unreadable(struct session *session, struct slice input)
+{
+	/* Behind the header there may be a password. */
+	size_t      len = session->state == SESSION_GREETING ? 8 : MESSAGE_HEADER_LEN;
+	enum ending why = unreadable_type(session, input);
+	char        digits[2 * 8 + 1] = "", text[64];
+
+	for (size_t i = 0; i < len && i < input.len; i++)
+		snprintf(digits + 2 * i, 3, "%02x", (unsigned char)input.data[i]);
+	snprintf(text, sizeof(text), "%s: '%s'", ending_row(END_BAD_PACKET)->text, digits);
+	if (why == END_NONE)
+		session_end(session, END_BAD_PACKET, text);
+	else
+		session_end(session, why, NULL);
+}
+
+void session_refused(struct waiter *waiter, enum ending why, struct slice error)
+{
+	struct session    *session = CONTAINER_OF(waiter, struct session, waiter);
+	struct notice_view view = { 0 };
+	struct slice       body = error;
+	char               text[256];
+
+	if (error.len <= MESSAGE_HEADER_LEN) {
+		session_end(session, why, NULL);
+		return;
+	}
+	session_write(session, error);
+	if (session_is_leaving(session))
+		return;
+	body.data += MESSAGE_HEADER_LEN;
+	body.len -= MESSAGE_HEADER_LEN;
+	if (notice_read(body, &view) != OK || view.message.len == 0)
+		view.message = slice_of(ending_row(why)->text);
+	snprintf(text, sizeof(text), "%.*s", (int)view.message.len, view.message.data);
+	if (session->roster->settings->log_pooler_errors)
+		log_line(LEVEL_WARNING, session_prefix(session), "pooler error: %s", text);
+	session->told = true;
+	session_end(session, why, text);
 }
 
 void session_find_timeouts(struct session *session)
