@@ -291,6 +291,8 @@ install: release ## copy to PREFIX (/usr/local), below DESTDIR if set
 	install -D -m 644 -t $(DESTDIR)$(MANDIR)/man1 docs/pgcarwash.1
 	install -D -m 644 -t $(DESTDIR)$(MANDIR)/man5 docs/pgcarwash.5
 	install -D -m 644 -t $(DESTDIR)$(DOCDIR) README.md LICENSE pgcarwash.ini.example $(wildcard docs/[A-Z]*.md)
+	install -D -m 644 -t $(DESTDIR)$(DOCDIR)/examples/haproxy etc/haproxy/haproxy.cfg
+	install -D -m 644 -t $(DESTDIR)$(DOCDIR)/examples/patroni $(wildcard etc/patroni/*)
 	install -D -m 644 -t $(DESTDIR)$(UNITDIR) etc/pgcarwash.service etc/pgcarwash.socket
 	sed -i 's|@BINDIR@|$(BINDIR)|; s|@CONFDIR@|$(CONFDIR)|' $(DESTDIR)$(UNITDIR)/pgcarwash.service
 	install -D -m 644 etc/pgcarwash.logrotate $(DESTDIR)$(SYSCONFDIR)/logrotate.d/pgcarwash

@@ -39,6 +39,7 @@ ENDING(PASSWORD_TOO_EARLY, "FATAL", "08P01", "protocol",
        "client password pkt before startup packet")
 ENDING(STARTUP_TWICE, "FATAL", "08P01", "protocol", "client re-sent startup pkt")
 ENDING(CONSOLE_NOT_ALLOWED, "FATAL", "08P01", "console_not_allowed", "not allowed")
+ENDING(SSL_TWICE, "", "08P01", "protocol", "SSL req inside SSL")
 ENDING(SSL_REQUIRED, "FATAL", "08P01", "ssl_required", "SSL required")
 ENDING(DATA_BEFORE_TLS, "FATAL", "08P01", "protocol",
        "received unencrypted data after SSL request")
@@ -51,8 +52,6 @@ ENDING(USERNAME_TOO_LONG, "FATAL", "08P01", "protocol", "username too long")
 ENDING(STARTUP_LAYOUT, "FATAL", "08P01", "protocol",
        "invalid startup packet layout: expected terminator as last byte")
 ENDING(STARTUP_PARAMETER, "FATAL", "08P01", "startup_parameter", "unsupported startup parameter")
-ENDING(STARTUP_OPTION, "FATAL", "08P01", "startup_parameter",
-       "unsupported startup parameter in options")
 ENDING(STARTUP_OPTIONS_FORM, "FATAL", "08P01", "startup_parameter",
        "unsupported options startup parameter: only '-c config=val' and '--config=val' are allowed")
 ENDING(CONFIG_ERROR, "FATAL", "08P01", "config_error", "bouncer config error")
@@ -111,10 +110,12 @@ ENDING(DATA_BEFORE_SERVER_TLS, "FATAL", "08P01", "server_tls",
 ENDING(SERVER_REFUSED_SSL, "FATAL", "08P01", "server_tls", "server refused SSL")
 ENDING(TLS_FAILED, "FATAL", "08P01", "server_tls", "TLS startup failed")
 ENDING(SERVER_PROTOCOL, "FATAL", "08P01", "server_protocol", "unknown pkt from server")
+ENDING(SERVER_UNKNOWN, "FATAL", "08P01", "server_protocol", "unknown pkt")
+ENDING(SERVER_BAD_STATUS, "FATAL", "08P01", "server_protocol", "broken ParameterStatus packet")
+ENDING(SERVER_BAD_KEY, "FATAL", "08P01", "server_protocol", "bad cancel key")
 ENDING(SERVER_BAD_HEADER, "FATAL", "08P01", "server_protocol", "bad pkt header")
 ENDING(SERVER_OLD_PROTOCOL, "", "00000", "server_old_protocol",
        "server refuses protocol 3.2, asking for 3.0")
-ENDING(CONNECT_QUERY, "FATAL", "08P01", "connect_query", "exec_on_connect query failed")
 ENDING(SERVER_IDLE, "", "00000", "server_idle_timeout", "server idle timeout")
 ENDING(SERVER_LIFETIME, "", "00000", "server_lifetime", "server lifetime over")
 ENDING(SERVER_SURPLUS, "", "00000", "surplus", "too many servers in the pool")
@@ -128,8 +129,6 @@ ENDING(CONNECT_STRING_CHANGED, "FATAL", "08P01", "connect_string_changed", "conn
 ENDING(REPLICATION_GONE, "", "00000", "replication_client_gone", "replication client was closed")
 ENDING(REPLICATION_LEFT, "", "00000", "replication_client_left",
        "replication client disconnected")
-ENDING(CLIENT_GONE_BUSY, "", "00000", "client_gone",
-       "client disconnected with query in progress")
 ENDING(CLIENT_GONE_PARTIAL, "", "00000", "client_gone",
        "client disconnect before everything was sent to the server")
 ENDING(CLEAN_TIMEOUT, "", "00000", "clean_timeout", "server not ready in time after client left")
@@ -138,6 +137,7 @@ ENDING(DAEMON_EXIT, "FATAL", "57P01", "exit", "pooler is shutting down")
 /* a cancel request */
 ENDING(CANCEL_SENT, "", "00000", "cancel_sent", "successfully sent cancel request")
 ENDING(CANCEL_UNKNOWN, "", "00000", "cancel_unknown", "failed cancel request")
+ENDING(CANCEL_BROKEN, "", "00000", "cancel_broken", "bad cancel request")
 ENDING(CANCEL_IDLE, "", "00000", "cancel_idle", "cancel request for idle client")
 ENDING(CANCEL_CONSOLE, "", "00000", "cancel_console", "cancel request for console client")
 ENDING(CANCEL_LATE, "", "00000", "cancel_late",

@@ -53,6 +53,15 @@ void listener_resume(struct listener *listener);
 const struct address *listener_address(const struct listener *listener);
 int listener_fd(const struct listener *listener);
 
+struct socket_options;
+/*
+ * TCP connections accepted from now on have these options; they inherit them from the listener,
+ * which costs no system call. What is 0 is as a new socket of this system has it, whatever the
+ * listener had before. Nothing for Unix sockets.
+ */
+void listener_tune(struct listener *listener, const struct socket_options *options,
+		   bool defer_accept);
+
 struct socket_options {
 	bool keepalive;
 	int keepidle, keepintvl, keepcnt; /* seconds, seconds, count; 0 = system default */

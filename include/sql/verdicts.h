@@ -1,6 +1,7 @@
 #ifndef SQL_VERDICTS_H
 #define SQL_VERDICTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,6 +42,13 @@ void verdicts_free(struct verdicts *verdicts);
  */
 struct verdict verdicts_judge(struct verdicts *verdicts, struct slice text,
 			      const struct function_book *functions, uint64_t generation);
+/*
+ * True when text itself is a shape that is remembered for generation: *verdict is what
+ * verdicts_judge would give. Much cheaper than that for texts that come again as they are, like
+ * those with parameters; for one with constants it is a lookup in vain.
+ */
+bool verdicts_recall(struct verdicts *verdicts, struct slice text, uint64_t generation,
+		     struct verdict *verdict);
 /*
  * The server knows better: from now on kind is the verdict on text and all of its shape, with
  * VERDICT_OVERRULED, in every generation, until it is evicted or cleared. For VERDICT_WRITE when

@@ -15,6 +15,11 @@
  */
 void backend_guard(struct backend *backend);
 /*
+ * Looks at what has come for a guarded turn, input beginning with a message of the server: if it
+ * tells already that the turn stays, the guard ends and no reply needs to be kept. Else nothing.
+ */
+void backend_guard_look(struct backend *backend, struct slice input);
+/*
  * The same place and time, for a server that may do what cannot be done twice: the turn is only
  * recorded, for backend_take_unsent. Ends by itself with the turn.
  */

@@ -55,7 +55,9 @@ static const struct command commands[] = {
 	  "Moves the primary of a database's cluster to a replica that is up, without an error for "
 	  "anybody: writes are held, the replica replays all that was written, is promoted and "
 	  "found to be the primary. Answers then, or with an error after failover_hold, when all "
-	  "is as before. Nothing is done to the old primary but that it gets no more clients.",
+	  "is as before; only when the replica was told and does not answer, writes are held for "
+	  "15 seconds more. Nothing is done to the old primary but that it gets no more clients of "
+	  "this process: others that write there must be stopped first.",
 	  control_failover },
 	{ "EXPLAIN", "ROUTE db statement", LEVEL_SHOW,
 	  "Tells what a statement is taken for, where it would be sent now, and for each host of "

@@ -35,7 +35,7 @@ static const char *verdict_text(const struct verdict *verdict)
 		[VERDICT_SETTING] = "a setting, which belongs to its transaction",
 		[VERDICT_OWN] = "answered by pgcarwash itself",
 		[VERDICT_BEGIN] = "the beginning of a transaction",
-		[VERDICT_END] = "the end of a transaction",
+		[VERDICT_END] = "the end of a transaction, wherever that is",
 		[VERDICT_READ] = "a read",
 		[VERDICT_WRITE] = "a write",
 	};
@@ -48,7 +48,7 @@ static const char *verdict_text(const struct verdict *verdict)
 		return "a write: it locks rows";
 	if (verdict->only_keeps)
 		return "no write, but it changes or uses what its session keeps";
-	if (verdict->flags & VERDICT_HOST)
+	if (verdict->kind == VERDICT_READ && verdict->flags & VERDICT_HOST)
 		return "a question about the host, which is the primary's";
 	return texts[verdict->kind];
 }
@@ -118,6 +118,9 @@ static enum result explanation_rows(struct admin *admin, struct table *table)
 
 	put(table, "statement", verdict_text(&verdict));
 	put_kept(table, &verdict, text);
+	/* Ours, and whatever ends a block, go where they go without being asked. */
+	if (verdict.kind == VERDICT_OWN || verdict.kind == VERDICT_END)
+		return OK;
 	put_choice(table, cluster, &choice, now);
 	for (unsigned i = 0; i < cluster_options(cluster)->count; i++) {
 		struct endpoint_facts facts;

@@ -6,7 +6,8 @@
  *              \-----------\----------\-- undone --> NONE    \-- too late --> NONE
  *
  * Writes are held from the first step to the last. Until PROMOTING everything can be undone by
- * letting them go on; after that only the probes know, and they are believed. Databases, clusters
+ * letting them go on; after that only the probes know, and they are believed: what was written to
+ * the old primary while the replica is on its way would be lost. Databases, clusters
  * and hosts are found by name at each look: a reload may come between.
  */
 
@@ -29,6 +30,8 @@
 #define ERRAND_SECONDS 5
 /* When failover_hold is off. */
 #define HOLD_SECONDS 30
+/* Once a replica was told to promote itself, nothing may be written elsewhere for so long. */
+#define PROMOTE_SECONDS 15
 
 struct place {
 	struct database *database;
@@ -48,7 +51,7 @@ static const struct {
 	[FAILOVER_ASKING] = { "asking for the primary's position", TO(CATCHING) | TO(NONE) },
 	[FAILOVER_CATCHING] = { "waiting for the replica", TO(PROMOTING) | TO(NONE) },
 	[FAILOVER_PROMOTING] = { "promoting", TO(FINDING) | TO(NONE) },
-	[FAILOVER_FINDING] = { "waiting for the probes", TO(NONE) },
+	[FAILOVER_FINDING] = { "the replica may yet be promoted", TO(NONE) },
 };
 
 static void failover_enter(struct failover *failover, enum failover_step step)
@@ -131,32 +134,60 @@ static void on_position(struct admin *admin, const char *value)
 		finish(admin, "the primary did not tell its position");
 }
 
+/* From here on there is no way back, so there is time. */
+static void promote(struct admin *admin)
+{
+	struct failover *failover = &admin->failover;
+	struct moment least =
+		moment_after(loop_now(admin->loop), span_seconds(PROMOTE_SECONDS));
+
+	if (moment_reached(failover->deadline, least))
+		failover->deadline = least;
+	failover_enter(failover, FAILOVER_PROMOTING);
+}
+
+/* What the server itself said, without libpq's label; NULL: it did not answer. */
+static const char *said_by_server(const char *error)
+{
+	const char *label = "ERROR:  ";
+
+	return strncmp(error, label, strlen(label)) == 0 ? error + strlen(label) : NULL;
+}
+
+static void on_error(struct admin *admin, const char *error)
+{
+	const char *said = said_by_server(error);
+	char text[200];
+
+	/* It may have heard. */
+	if (admin->failover.step == FAILOVER_PROMOTING && !said) {
+		failover_enter(&admin->failover, FAILOVER_FINDING);
+		return;
+	}
+	snprintf(text, sizeof(text), "%s", said ? said : error);
+	finish(admin, text);
+}
+
 static void on_answer(void *ctx, const char *value, const char *error)
 {
 	struct admin *admin = ctx;
 	struct failover *failover = &admin->failover;
-	char text[200];
 
 	failover->asked = false;
 	if (failover->step == FAILOVER_NONE)
 		return;
 	if (error) {
-		snprintf(text, sizeof(text), "%s", error);
-		finish(admin, text);
+		on_error(admin, error);
 		return;
 	}
 	switch (failover->step) {
 	case FAILOVER_ASKING: on_position(admin, value); break;
 	case FAILOVER_CATCHING:
 		if (*value == 't')
-			failover_enter(failover, FAILOVER_PROMOTING);
+			promote(admin);
 		break;
-	case FAILOVER_PROMOTING:
-		if (*value == 't')
-			failover_enter(failover, FAILOVER_FINDING);
-		else
-			finish(admin, "the replica was not promoted in time");
-		break;
+	/* Done, or not done yet: that pg_promote() does not wait any longer stops nothing. */
+	case FAILOVER_PROMOTING: failover_enter(failover, FAILOVER_FINDING); break;
 	case FAILOVER_NONE:
 	case FAILOVER_DRAINING:
 	case FAILOVER_FINDING: break;
@@ -281,7 +312,7 @@ static const char *objection(const struct place *place, unsigned host, struct mo
 	cluster_endpoint(place->cluster, host, now, &facts);
 	if (facts.role != ROLE_REPLICA || facts.state != ENDPOINT_UP)
 		return "it is no replica that is up";
-	return NULL;
+	return facts.drained ? "it is drained" : NULL;
 }
 
 static enum outcome begin(struct request *request, const struct place *place, unsigned host)
@@ -315,10 +346,30 @@ static enum outcome begin(struct request *request, const struct place *place, un
 	return wait_begin(request, WAIT_FAILOVER, MOMENT_NEVER);
 }
 
+/* The one host of the cluster that words name; *count: how many there are. */
+static unsigned find_named(const struct cluster *cluster, const char *words, struct moment now,
+			   unsigned *count)
+{
+	unsigned found = 0;
+
+	*count = 0;
+	for (unsigned i = 0; i < cluster_options(cluster)->count; i++) {
+		struct endpoint_facts facts;
+
+		cluster_endpoint(cluster, i, now, &facts);
+		if (!endpoint_is_named(&facts, words))
+			continue;
+		found = i;
+		++*count;
+	}
+	return found;
+}
+
 enum outcome control_failover(struct request *request)
 {
 	struct admin *admin = request->visit->admin;
 	struct place place = { NULL, NULL, 0, -1 };
+	unsigned host, count;
 
 	if (!request->line->has_subject || !request->line->value[0])
 		return reply_invalid(request);
@@ -333,12 +384,12 @@ enum outcome control_failover(struct request *request)
 		return reply_refuse(request, "database %s has one place only: it does not route",
 				    request->line->subject);
 	place.primary = cluster_primary(place.cluster);
-	for (unsigned i = 0; i < cluster_options(place.cluster)->count; i++) {
-		struct endpoint_facts facts;
-
-		cluster_endpoint(place.cluster, i, loop_now(admin->loop), &facts);
-		if (endpoint_is_named(&facts, request->line->value))
-			return begin(request, &place, i);
-	}
-	return reply_refuse(request, "no such host in the cluster: %s", request->line->value);
+	host = find_named(place.cluster, request->line->value, loop_now(admin->loop), &count);
+	if (count == 0)
+		return reply_refuse(request, "no such host in the cluster: %s",
+				    request->line->value);
+	if (count > 1)
+		return reply_refuse(request, "%u hosts of the cluster are named %s: add a port",
+				    count, request->line->value);
+	return begin(request, &place, host);
 }

@@ -29,6 +29,34 @@ bool is_reserved_database(struct slice name)
 #define WARN_ABOUT(settings, complaints, key, ...)                                                 \
 	COMPLAIN_ABOUT(settings, complaints, COMPLAINT_WARNING, key, __VA_ARGS__)
 
+static bool is_same_place(const struct database_host *a, const struct database_host *b)
+{
+	if (a->port != b->port || !a->host != !b->host)
+		return false;
+	return !a->host || slice_equal_nocase(slice_of(a->host), slice_of(b->host));
+}
+
+/* One server named twice would be two primaries. */
+static void check_hosts(const struct settings *settings, const struct database_settings *database,
+			struct complaints *complaints)
+{
+	if (!effective_is_cluster(settings, database))
+		return;
+	for (unsigned i = 1; i < database->host_count; i++) {
+		for (unsigned j = 0; j < i; j++) {
+			const struct database_host *host = &database->hosts[i];
+
+			if (!is_same_place(host, &database->hosts[j]))
+				continue;
+			complaints_add(complaints, COMPLAINT_ERROR, database->file, database->line,
+				       "database \"%s\": host \"%s\" with port %d is named twice: "
+				       "an entry that routes has each host once",
+				       database->name, host->host ? host->host : "", host->port);
+			return;
+		}
+	}
+}
+
 void check_errors(const struct settings *settings, struct complaints *complaints)
 {
 	if (!*settings->listen_addr && !*settings->unix_socket_dir)
@@ -37,6 +65,10 @@ void check_errors(const struct settings *settings, struct complaints *complaints
 	if (*settings->unix_socket_group && !*settings->unix_socket_dir)
 		COMPLAIN_ABOUT(settings, complaints, COMPLAINT_ERROR, "unix_socket_group",
 			       "unix_socket_group is set but there is no unix_socket_dir");
+	for (size_t i = 0; i < settings->database_count; i++)
+		check_hosts(settings, &settings->databases[i], complaints);
+	if (settings->fallback_database)
+		check_hosts(settings, settings->fallback_database, complaints);
 }
 
 static bool is_asked_outside(enum auth_type type)
@@ -148,6 +180,11 @@ static void check_database(const struct settings *settings,
 			       database->name);
 }
 
+static bool has_place_for_all(enum session_target target)
+{
+	return target == TARGET_ANY || target == TARGET_PREFER_STANDBY;
+}
+
 static void check_routing(const struct settings *settings, const struct database_settings *database,
 			  struct complaints *complaints)
 {
@@ -162,6 +199,12 @@ static void check_routing(const struct settings *settings, const struct database
 				       database->name);
 		return;
 	}
+	if (effective_read_write_split(settings, database) &&
+	    !has_place_for_all(effective_target(database)))
+		complaints_add(complaints, COMPLAINT_WARNING, database->file, database->line,
+			       "database \"%s\": read_write_split does nothing: "
+			       "target_session_attrs says where all of it goes",
+			       database->name);
 	if (!effective_probe_user(settings, database, &password))
 		complaints_add(complaints, COMPLAINT_WARNING, database->file, database->line,
 			       "database \"%s\": nobody to ask its hosts as: it needs probe_user, "

@@ -452,27 +452,6 @@ int daemon_run(const struct arguments *arguments)
 	return code;
 }
 
-/* The files that TLS settings name are part of a configuration. */
-static bool tls_is_fine(const struct settings *settings)
-{
-	bool fine = true;
-
-	for (int side = TLS_WITH_CLIENTS; side <= TLS_WITH_SERVERS; side++) {
-		struct buffer why = BUFFER_EMPTY;
-		struct tls_context *context =
-			tls_context_new((enum tls_side)side, settings, &why);
-
-		if (!context) {
-			fprintf(stderr, "error: TLS setup failed: %.*s\n", (int)why.len,
-				why.data ? why.data : "");
-			fine = false;
-		}
-		tls_context_unref(context);
-		buffer_release(&why);
-	}
-	return fine;
-}
-
 int daemon_check(const char *file)
 {
 	struct complaints complaints;
@@ -489,7 +468,7 @@ int daemon_check(const char *file)
 			complaints.items[i].text);
 	if (complaints.dropped)
 		fprintf(stderr, "%zu more complaints are not shown\n", complaints.dropped);
-	fine = settings && tls_is_fine(settings) && !complaints_has_errors(&complaints);
+	fine = settings && !complaints_has_errors(&complaints);
 	if (fine)
 		printf("%s: configuration is valid\n", file);
 	if (settings && settings_is_pgbouncers(settings))

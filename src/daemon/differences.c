@@ -58,6 +58,16 @@ static bool ignores_parameters(const struct settings *settings)
 	return *settings->ignore_startup_parameters != '\0';
 }
 
+static bool looks_users_up(const struct settings *settings)
+{
+	if (settings->auth_user && *settings->auth_user)
+		return true;
+	for (size_t i = 0; i < settings->database_count; i++)
+		if (settings->databases[i].auth_user)
+			return true;
+	return settings->fallback_database && settings->fallback_database->auth_user;
+}
+
 static bool names_clients(const struct settings *settings)
 {
 	return settings->application_name_add_host;
@@ -80,6 +90,10 @@ static const struct difference {
 	  "are still dropped, which is hardly needed any more" },
 	{ shares_statements, "unnamed prepared statements follow their client from server to "
 			     "server, as named ones do" },
+	{ shares_statements, "a prepared statement's name that is unknown or taken is an error, "
+			     "26000 or 42P05, not the end of the connection" },
+	{ looks_users_up, "a user whom auth_query does not find fails as with a wrong password; "
+			  "\"no such user\" is in the log alone" },
 	{ shares_servers, "a client that vanishes in a query or transaction costs a cancel and a "
 			  "ROLLBACK, not the server connection" },
 	{ names_clients, "application_name is cut so that the client's address fits into "

@@ -284,6 +284,5 @@ void listeners_tune(struct listeners *listeners, const struct settings *settings
 	const struct socket_options options = socket_options_of(settings);
 
 	for (size_t i = 0; i < listeners->count; i++)
-		if (!address_is_unix(listener_address(listeners->items[i])))
-			socket_tune(listener_fd(listeners->items[i]), &options);
+		listener_tune(listeners->items[i], &options, settings->tcp_defer_accept);
 }

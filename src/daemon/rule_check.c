@@ -1,19 +1,25 @@
 /*
- * Rules of authentication, looked at for --check alone: the login makes its own tables of them.
- * Called by daemon.c; owns nothing beyond a call.
+ * The files that a configuration names, and what else of it only the machine can judge, looked at
+ * for --check alone: a running daemon makes its own tables of them. Called by daemon.c; owns
+ * nothing beyond a call.
  */
 
 #include "daemon/rule_check.h"
 
+#include <pwd.h>
+#include <string.h>
+
 #include "auth/directory.h"
 #include "auth/hba.h"
 #include "auth/ident.h"
+#include "auth/users.h"
 #include "base/arena.h"
 #include "conf/complaint.h"
 #include "conf/option.h"
 #include "conf/settings.h"
 #include "net/ask_ldap.h"
 #include "net/ask_pam.h"
+#include "net/tls.h"
 
 struct checking {
 	const char *file;
@@ -75,8 +81,74 @@ static void check_directory(const struct settings *settings, struct complaints *
 	arena_free_secret(arena);
 }
 
+static void check_users(const struct settings *settings, struct complaints *complaints)
+{
+	struct users_fault fault;
+
+	users_free(users_parse(settings->auth_file_text, &fault));
+	if (fault.line)
+		complaints_add(complaints, COMPLAINT_ERROR, settings->auth_file, fault.line,
+			       "%s, the rest of it is not read", fault.text);
+}
+
+/* The first setting that a reason names: the longest name, where several begin there. */
+static const struct option *named_setting(struct slice why)
+{
+	const struct option *found = NULL;
+	const char *at = NULL;
+
+	for (size_t i = 0; i < option_global.count; i++) {
+		const char *name = option_global.rows[i].name;
+		const char *here = why.len ? memmem(why.data, why.len, name, strlen(name)) : NULL;
+
+		if (!here || (at && here > at))
+			continue;
+		if (here == at && strlen(name) < strlen(found->name))
+			continue;
+		found = &option_global.rows[i];
+		at = here;
+	}
+	return found;
+}
+
+static void check_tls(enum tls_side side, const struct settings *settings,
+		      struct complaints *complaints)
+{
+	struct buffer why = BUFFER_EMPTY;
+	struct tls_context *context = tls_context_new(side, settings, &why);
+	const struct option *option = context ? NULL : named_setting(buffer_slice(&why));
+	const char *file = NULL;
+	unsigned line = 0;
+
+	if (option)
+		(void)option_source(option, settings, &file, &line);
+	if (!context)
+		complaints_add(complaints, COMPLAINT_ERROR, file, line, "TLS setup failed: %.*s",
+			       (int)why.len, why.data ? why.data : "");
+	tls_context_unref(context);
+	buffer_release(&why);
+}
+
+/* A warning: the machine of the check need not be the one it shall run on. */
+static void check_os_user(const struct settings *settings, struct complaints *complaints)
+{
+	const char *file = NULL;
+	unsigned line = 0;
+
+	if (!settings->user || !*settings->user || getpwnam(settings->user))
+		return;
+	(void)option_source(option_find(&option_global, SLICE_LITERAL("user")), settings, &file,
+			    &line);
+	complaints_add(complaints, COMPLAINT_WARNING, file, line,
+		       "user: there is no operating system user \"%s\"", settings->user);
+}
+
 void rules_check(const struct settings *settings, struct complaints *complaints)
 {
+	check_users(settings, complaints);
+	check_tls(TLS_WITH_CLIENTS, settings, complaints);
+	check_tls(TLS_WITH_SERVERS, settings, complaints);
+	check_os_user(settings, complaints);
 	switch (settings->auth_type) {
 	case AUTH_TYPE_HBA: check_rules(settings, complaints); break;
 	case AUTH_TYPE_LDAP: check_directory(settings, complaints); break;

@@ -29,6 +29,8 @@
 /* How long to rest without descriptors, and how often to say so at most. */
 #define REST_MS		100
 #define WARN_INTERVAL_S 10
+/* How long the kernel waits for the first bytes of a client. */
+#define DEFER_SECONDS 45
 
 struct listener {
 	struct loop *loop;
@@ -196,10 +198,14 @@ static enum result set_group(const char *path, const char *name)
 	group = getgrnam(name);
 	gid = group ? group->gr_gid : (gid_t)strtoul(name, &end, 10);
 	if (!group && *end != '\0') {
+		log_error("unix_socket_group \"%s\": there is none of that name", name);
 		errno = EINVAL;
 		return BROKEN;
 	}
-	return chown(path, (uid_t)-1, gid) < 0 ? BROKEN : OK;
+	if (chown(path, (uid_t)-1, gid) == 0)
+		return OK;
+	log_error("unix_socket_group \"%s\": %s", name, strerror(errno));
+	return BROKEN;
 }
 
 void listener_own_file(struct listener *listener)
@@ -258,7 +264,7 @@ static void remove_file(const struct listener *listener)
 static enum result bind_tcp(struct listener *listener, const struct listener_options *options)
 {
 	const struct address *address = &listener->address;
-	int one = 1, seconds = 45;
+	int one = 1, seconds = DEFER_SECONDS;
 
 	setsockopt(listener->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	/* "*" is listened to by a socket of each family; one must not take the other's place. */
@@ -483,4 +489,48 @@ void socket_tune(int fd, const struct socket_options *options)
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &options->buffer_bytes, sizeof(int));
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &options->buffer_bytes, sizeof(int));
 	}
+}
+
+/* ---- options of a listener ---- */
+
+/* As a socket of which nobody has said anything; a buffer of fixed size adapts itself again. */
+static void forget_tuning(int fd)
+{
+	static const struct {
+		int level, option;
+	} rows[] = {
+		{ SOL_SOCKET, SO_KEEPALIVE },	{ IPPROTO_TCP, TCP_KEEPIDLE },
+		{ IPPROTO_TCP, TCP_KEEPINTVL }, { IPPROTO_TCP, TCP_KEEPCNT },
+		{ IPPROTO_TCP, TCP_USER_TIMEOUT },
+	};
+	int fresh = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int value, unlocked = 0;
+	socklen_t len = sizeof(value);
+
+	if (fresh < 0)
+		return;
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		if (getsockopt(fresh, rows[i].level, rows[i].option, &value, &len) == 0)
+			setsockopt(fd, rows[i].level, rows[i].option, &value, sizeof(value));
+	if (getsockopt(fd, SOL_SOCKET, SO_BUF_LOCK, &value, &len) == 0 && value) {
+		/* The kernel doubles what it is told, and tells the double. */
+		if (getsockopt(fresh, SOL_SOCKET, SO_SNDBUF, &value, &len) == 0 && (value /= 2) > 0)
+			setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &value, sizeof(value));
+		if (getsockopt(fresh, SOL_SOCKET, SO_RCVBUF, &value, &len) == 0 && (value /= 2) > 0)
+			setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &value, sizeof(value));
+		setsockopt(fd, SOL_SOCKET, SO_BUF_LOCK, &unlocked, sizeof(unlocked));
+	}
+	close(fresh);
+}
+
+void listener_tune(struct listener *listener, const struct socket_options *options,
+		   bool defer_accept)
+{
+	int seconds = defer_accept ? DEFER_SECONDS : 0;
+
+	if (address_is_unix(&listener->address))
+		return;
+	forget_tuning(listener->fd);
+	socket_tune(listener->fd, options);
+	setsockopt(listener->fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof(seconds));
 }

@@ -239,7 +239,8 @@ void pool_note_trouble(struct pool *pool)
 /*
  * The classes of SQLSTATE that tell of a server or a connection going away (PostgreSQL docs,
  * "PostgreSQL Error Codes"). That a replica refuses to write is no news; that the primary does is
- * most likely because the client's transaction says READ ONLY, so nobody is held for it.
+ * most likely because the client's transaction says READ ONLY, and a lost connection that is not
+ * this one's end is to somewhere else (a foreign server, a publisher): nobody is held for these.
  */
 void pool_smell(struct pool *pool, struct slice body)
 {
@@ -249,10 +250,10 @@ void pool_smell(struct pool *pool, struct slice body)
 	if (notice_read(body, &view) != OK)
 		return;
 	state = view.sqlstate;
-	if (slice_starts_with(state, SLICE_LITERAL("08")) ||
-	    slice_equal(state, SLICE_LITERAL("57P01")) ||
-	    slice_equal(state, SLICE_LITERAL("57P02")) ||
-	    slice_equal(state, SLICE_LITERAL("57P03")))
+	if (notice_is_fatal(&view) && (slice_starts_with(state, SLICE_LITERAL("08")) ||
+	                               slice_equal(state, SLICE_LITERAL("57P01")) ||
+	                               slice_equal(state, SLICE_LITERAL("57P02")) ||
+	                               slice_equal(state, SLICE_LITERAL("57P03"))))
 		pool_note_trouble(pool);
 	else if (slice_equal(state, SLICE_LITERAL("25006")) && pool_is_primary(pool))
 		ask_at_once(pool);

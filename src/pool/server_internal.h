@@ -6,6 +6,7 @@
 #include "net/stream.h"
 #include "net/timer.h"
 #include "pool/server.h"
+#include "wire/message.h"
 
 /* What the files server*.c and canceler.c share. */
 
@@ -185,5 +186,11 @@ void canceler_expire(struct server *server);
 void canceler_end_all(struct server *server);
 /* Ends and frees all at once, for server_free. */
 void canceler_free_all(struct server *server);
+
+/* Why the message at the start of input cannot be read: `unknown` for its type, or the rest. */
+static inline enum ending server_unreadable(struct slice input, enum ending unknown)
+{
+	return message_rule(SIDE_SERVER, input.data[0]) ? END_SERVER_BAD_HEADER : unknown;
+}
 
 #endif

@@ -453,7 +453,7 @@ static void on_parameter(struct server *server, struct slice body)
 	struct slice name, value;
 
 	if (result_read_parameter(body, &name, &value) != OK)
-		fail(server, END_SERVER_PROTOCOL);
+		fail(server, END_SERVER_BAD_STATUS);
 	else if (server_login_note(server, body) != OK ||
 	         backend_note_parameter(&server->backend, name, value) != OK)
 		fail(server, END_NO_MEMORY);
@@ -464,7 +464,7 @@ static void on_key(struct server *server, struct slice body)
 	struct slice key;
 
 	if (server->key || result_read_key(body, &server->pid, &key) != OK) {
-		fail(server, END_SERVER_PROTOCOL);
+		fail(server, END_SERVER_BAD_KEY);
 		return;
 	}
 	server->key = mem_copy_text(key.data, key.len);
@@ -562,7 +562,7 @@ void server_login_input(struct server *server)
 		input = stream_input(server->stream);
 		switch (frame_next(input, SIDE_SERVER, &limits, &message, &need)) {
 		case AGAIN: stream_expect(server->stream, need); return;
-		case BROKEN: fail(server, END_SERVER_BAD_HEADER); return;
+		case BROKEN: fail(server, server_unreadable(input, END_SERVER_PROTOCOL)); return;
 		case OK: break;
 		}
 		if (!message_is_whole(&message)) {

@@ -283,7 +283,7 @@ static enum pump_step next_message(struct hand *hand)
 
 	switch (frame_next(rest, SIDE_SERVER, &limits, &message, &need)) {
 	case AGAIN: stream_expect(server->stream, need); return PUMP_WAIT;
-	case BROKEN: return break_off(hand, END_SERVER_BAD_HEADER);
+	case BROKEN: return break_off(hand, server_unreadable(rest, END_SERVER_UNKNOWN));
 	case OK: break;
 	}
 	/* A row that is not all here. */
@@ -294,13 +294,15 @@ static enum pump_step next_message(struct hand *hand)
 		return is_interrupted(hand) ? PUMP_MOVE : PUMP_ON;
 	}
 	pump->rows = 0;
+	if (server->backend.guarded)
+		backend_guard_look(&server->backend, rest);
 	if (backend_passes(&server->backend, &message, &creditor))
 		return pass_on(hand, &message, creditor);
 	if (is_last_word(server, &message))
 		return leave(hand, &message);
 	reply = backend_reply(&server->backend, &message);
 	if (reply.action == REPLY_BROKEN)
-		return break_off(hand, END_SERVER_PROTOCOL);
+		return break_off(hand, END_SERVER_UNKNOWN);
 	return carry_out(hand, &message, &reply);
 }
 
@@ -452,7 +454,11 @@ void server_read_idle(struct server *server)
 		if (!n) {
 			switch (frame_next(input, SIDE_SERVER, &limits, &message, &need)) {
 			case AGAIN: stream_expect(server->stream, need); return;
-			case BROKEN: server_close(server, END_SERVER_BAD_HEADER, NULL); return;
+			case BROKEN:
+				server_close(server,
+				             server_unreadable(input, END_SERVER_UNKNOWN),
+				             NULL);
+				return;
 			case OK: break;
 			}
 			if (read_idle_message(server, &message) != OK)

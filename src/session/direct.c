@@ -462,6 +462,9 @@ enum result direct_granted(struct session *session, struct backend *backend, str
 		buffer_init(&direction->begin);
 		direct_forget_block(session);
 		direction->block_wish = wish;
+		/* Since own_begin noted it. */
+		pool_counters(session->pool)->transactions += !session->in_transaction;
+		session->in_transaction = true;
 	}
 	if (is_session_pooling(session))
 		return result;

@@ -39,16 +39,18 @@ static bool reads_backslashes(const struct session *session)
 	return true;
 }
 
-static struct verdict judge(struct session *session, struct slice text)
+/* repeats: values are apart from the text, so that mostly it has been seen as it is. */
+static struct verdict judge(struct session *session, struct slice text, bool repeats)
 {
 	const struct database *database = session->database;
 	struct verdicts       *verdicts = database_verdicts(database);
+	uint64_t               generation = database_functions_generation(database);
 	struct verdict         verdict = { .kind = VERDICT_UNKNOWN };
 
 	if (verdicts == NULL)
 		return verdict;
-	verdict = verdicts_judge(verdicts, text, database_functions(database),
-	                         database_functions_generation(database));
+	if (!repeats || !verdicts_recall(verdicts, text, generation, &verdict))
+		verdict = verdicts_judge(verdicts, text, database_functions(database), generation);
 	if ((verdict.flags & VERDICT_BACKSLASH) && !reads_backslashes(session))
 		verdict.kind = VERDICT_UNKNOWN;
 	return verdict;
@@ -61,7 +63,7 @@ static struct verdict judge_statement(struct session *session, struct statement 
 
 	if (statement_verdict(statement, generation, &verdict))
 		return verdict;
-	verdict = judge(session, statement_text(statement));
+	verdict = judge(session, statement_text(statement), true);
 	/* What depends on the client's settings is nobody else's. */
 	if (!(verdict.flags & VERDICT_BACKSLASH))
 		statement_note_verdict(statement, generation, verdict);
@@ -187,7 +189,7 @@ static void judge_query(struct session *session, const struct message *message,
 		intent->makes = kept_by_long_query(message);
 		return;
 	}
-	verdict = judge(session, intent->text);
+	verdict = judge(session, intent->text, false);
 	intent->own = verdict.kind == VERDICT_OWN;
 	intent->begin = verdict.kind == VERDICT_BEGIN && !(verdict.flags & VERDICT_MANY) &&
 	                verdict.statements == 1;
@@ -225,7 +227,7 @@ static bool judge_parse(struct batch *batch, const struct message *message)
 		return false;
 	batch->names[batch->name_count++] = view.name;
 	batch->parses++;
-	verdict = judge(batch->session, view.text);
+	verdict = judge(batch->session, view.text, true);
 	if (verdict.kind == VERDICT_OWN) {
 		batch->owns++;
 		batch->intent->text = view.text;
@@ -340,9 +342,9 @@ void intent_judge_next(struct session *session, const struct message *message,
 		return;
 	}
 	if (message->type == 'Q' && query_read_query(message->body, &text) == OK)
-		verdict = judge(session, text);
+		verdict = judge(session, text, false);
 	if (message->type == 'P' && query_read_parse(message->body, &parse) == OK) {
-		verdict = judge(session, parse.text);
+		verdict = judge(session, parse.text, true);
 		verdict.makes = 0;
 	}
 	if (message->type == 'B' && query_read_bind(message->body, &bind) == OK) {

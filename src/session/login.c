@@ -294,8 +294,7 @@ static void on_cancel_request(struct session *session, const struct startup_fram
 	char         copy[CANCEL_KEY_MAX];
 
 	if (cancel_key_read(frame->body, &key) != OK) {
-		session->told = true;
-		session_end(session, END_CANCEL_UNKNOWN, NULL);
+		session_end(session, END_CANCEL_BROKEN, NULL);
 		return;
 	}
 	memcpy(copy, key.data, key.len);
@@ -313,7 +312,7 @@ static void greet(struct session *session)
 	switch (frame_startup(stream_input(session->stream), &frame)) {
 	case OK: break;
 	case AGAIN: return;
-	case BROKEN: session_end(session, END_BAD_PACKET, NULL); return;
+	case BROKEN: session_end_unreadable(session, stream_input(session->stream)); return;
 	}
 	switch (frame.kind) {
 	case STARTUP_MESSAGE: on_startup_message(session, &frame); break;
@@ -338,7 +337,7 @@ static void on_answer(struct session *session, const struct message *message)
 	else if (login->asked != AUTH_REQUEST_SASL_CONTINUE)
 		result = sasl_read_password(message->body, &data);
 	if (result != OK) {
-		session_end(session, END_BAD_PACKET, NULL);
+		session_end(session, END_BAD_PACKET, "bad packet");
 		return;
 	}
 	challenge_answer(login->challenge, mechanism, data);
@@ -365,7 +364,7 @@ static void prove(struct session *session)
 	/* More than an answer is not kept for a stranger. */
 	if (is_at_work(session->login)) {
 		if (stream_input(session->stream).len > MAX_ANSWER)
-			session_end(session, END_BAD_PACKET, NULL);
+			session_end(session, END_BAD_PACKET, "bad packet");
 		return;
 	}
 	if (challenge == NULL || challenge_state(challenge) != CHALLENGE_ASKING)
@@ -373,8 +372,10 @@ static void prove(struct session *session)
 	result = frame_next(stream_input(session->stream), SIDE_CLIENT, &limits, &message, &need);
 	if (result == AGAIN)
 		return;
-	if (result == BROKEN || message.type != 'p' || !message_is_whole(&message))
-		session_end(session, END_BAD_PACKET, NULL);
+	if (result == BROKEN)
+		session_end_unreadable(session, stream_input(session->stream));
+	else if (message.type != 'p' || !message_is_whole(&message))
+		session_end(session, END_BAD_PACKET, "bad packet");
 	else
 		on_answer(session, &message);
 }

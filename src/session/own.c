@@ -68,6 +68,7 @@ bool own_begin(struct session *session, const struct intent *intent)
 		return false;
 	}
 	direction->begin_reads = intent->read_only;
+	session->transaction_began = loop_now(session->roster->loop);
 	if (intent->hint == VERDICT_HINT_PRIMARY)
 		direction->block_wish = WISH_PRIMARY;
 	else if (intent->hint == VERDICT_HINT_REPLICA)

@@ -187,7 +187,10 @@ static bool find_message(struct hand *hand, struct message *message)
 		settle(hand);
 		stream_expect(session->stream, need);
 		return false;
-	case BROKEN: end(hand, END_BAD_PACKET); return false;
+	case BROKEN:
+		send_run(hand);
+		session_end_unreadable(session, rest);
+		return false;
 	}
 	return false;
 }
@@ -262,7 +265,7 @@ static bool direct_server(struct hand *hand, struct message *message, bool *answ
 	}
 	switch (direct_begin(hand->session, hand->input, message, &n)) {
 	case DIRECT_GOES: return true;
-	case DIRECT_ANSWERED: break;
+	case DIRECT_ANSWERED: session_idle_anew(hand->session); break;
 	case DIRECT_OVER: return false;
 	}
 	*answered = true;

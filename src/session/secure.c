@@ -38,7 +38,9 @@ static bool take_request(struct session *session, const struct startup_frame *fr
 {
 	enum ending why = END_NONE;
 
-	if (*asked || stream_is_secured(session->stream))
+	if (stream_is_secured(session->stream))
+		why = END_SSL_TWICE;
+	else if (*asked)
 		why = END_BAD_PACKET;
 	*asked = true;
 	stream_consume(session->stream, frame->len);
@@ -74,7 +76,7 @@ void secure_on_direct_tls(struct session *session)
 	if (may)
 		start(session, true);
 	else
-		session_end(session, END_BAD_PACKET, NULL);
+		session_end_unreadable(session, stream_input(session->stream));
 }
 
 void secure_log_failure(const struct session *session)

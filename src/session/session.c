@@ -17,7 +17,6 @@
 #include "conf/effective.h"
 #include "pool/database.h"
 #include "pool/pools.h"
-#include "wire/message.h"
 #include "wire/notice.h"
 
 /* So long one who hung up after Terminate may wait until what it asked before is sent. */
@@ -66,6 +65,14 @@ void session_enter(struct session *session, enum session_state state)
 		session->idle_since = loop_now(session->roster->loop);
 	if (state == SESSION_WAITING || session->watched)
 		session_watch_deadline(session);
+}
+
+void session_idle_anew(struct session *session)
+{
+	if (session->state != SESSION_IDLE || !session->watched)
+		return;
+	session->idle_since = loop_now(session->roster->loop);
+	session_watch_deadline(session);
 }
 
 const char *session_prefix(const struct session *session)
@@ -151,42 +158,6 @@ struct database *session_database(struct session *session, struct slice name)
 	return database ? database : pools_database_for(pools, name, session_prefix(session));
 }
 
-static void log_pooler_error(const struct session *session, const char *text)
-{
-	if (session->roster->settings->log_pooler_errors)
-		log_line(LEVEL_WARNING, session_prefix(session), "pooler error: %s", text);
-}
-
-/* error: a whole ErrorResponse; the log gets what it says. */
-static void end_with_error(struct session *session, enum ending why, struct slice error)
-{
-	struct notice_view view;
-	char               text[256];
-	const char        *instead = NULL;
-
-	session_write(session, error);
-	session->told = true;
-	if (error.len > MESSAGE_HEADER_LEN &&
-	    notice_read((struct slice){ error.data + MESSAGE_HEADER_LEN,
-	                                error.len - MESSAGE_HEADER_LEN },
-	                &view) == OK) {
-		snprintf(text, sizeof(text), "%.*s", (int)view.message.len, view.message.data);
-		log_pooler_error(session, text);
-		instead = text;
-	}
-	session_end(session, why, instead);
-}
-
-void session_refused(struct waiter *waiter, enum ending why, struct slice error)
-{
-	struct session *session = CONTAINER_OF(waiter, struct session, waiter);
-
-	if (error.len > 0)
-		end_with_error(session, why, error);
-	else
-		session_end(session, why, NULL);
-}
-
 static void give_back(struct session *session, bool orderly)
 {
 	struct server  *server = session->server;
@@ -234,7 +205,8 @@ static void write_ending(struct session *session, enum ending why, const char *i
 	if (!out.failed && stream_write(session->stream, buffer_slice(&out)) != OK)
 		log_debug("the last error could not be sent");
 	buffer_release(&out);
-	log_pooler_error(session, text);
+	if (session->roster->settings->log_pooler_errors)
+		log_line(LEVEL_WARNING, session_prefix(session), "pooler error: %s", text);
 }
 
 static void uncount(struct session *session)
@@ -321,6 +293,59 @@ void session_end_detailed(struct session *session, enum ending why, const char *
 	roster_changed(roster);
 }
 
+/* Why a packet cannot be read on, when that shows in its first byte; END_NONE otherwise. */
+static enum ending unreadable_type(const struct session *session, struct slice input)
+{
+	if (input.len == 0)
+		return END_NONE;
+	if (session->state == SESSION_GREETING)
+		return input.data[0] == 'p' ? END_PASSWORD_TOO_EARLY : END_NONE;
+	if (session->state == SESSION_PROVING && input.data[0] == '\0')
+		return END_STARTUP_TWICE;
+	return message_rule(SIDE_CLIENT, input.data[0]) == NULL ? END_UNKNOWN_PACKET : END_NONE;
+}
+
+void session_end_unreadable(struct session *session, struct slice input)
+{
+	/* Behind the header there may be a password. */
+	size_t      len = session->state == SESSION_GREETING ? 8 : MESSAGE_HEADER_LEN;
+	enum ending why = unreadable_type(session, input);
+	char        digits[2 * 8 + 1] = "", text[64];
+
+	for (size_t i = 0; i < len && i < input.len; i++)
+		snprintf(digits + 2 * i, 3, "%02x", (unsigned char)input.data[i]);
+	snprintf(text, sizeof(text), "%s: '%s'", ending_row(END_BAD_PACKET)->text, digits);
+	if (why == END_NONE)
+		session_end(session, END_BAD_PACKET, text);
+	else
+		session_end(session, why, NULL);
+}
+
+void session_refused(struct waiter *waiter, enum ending why, struct slice error)
+{
+	struct session    *session = CONTAINER_OF(waiter, struct session, waiter);
+	struct notice_view view = { 0 };
+	struct slice       body = error;
+	char               text[256];
+
+	if (error.len <= MESSAGE_HEADER_LEN) {
+		session_end(session, why, NULL);
+		return;
+	}
+	session_write(session, error);
+	if (session_is_leaving(session))
+		return;
+	body.data += MESSAGE_HEADER_LEN;
+	body.len -= MESSAGE_HEADER_LEN;
+	if (notice_read(body, &view) != OK || view.message.len == 0)
+		view.message = slice_of(ending_row(why)->text);
+	snprintf(text, sizeof(text), "%.*s", (int)view.message.len, view.message.data);
+	if (session->roster->settings->log_pooler_errors)
+		log_line(LEVEL_WARNING, session_prefix(session), "pooler error: %s", text);
+	session->told = true;
+	session_end(session, why, text);
+}
+
 void session_find_timeouts(struct session *session)
 {
 	const struct settings      *settings = session->roster->settings;
@@ -366,6 +391,23 @@ static void due_while_working(const struct session *session, const struct user_s
 	if (session->in_transaction)
 		sooner(due, session->transaction_began,
 		       effective_transaction_timeout(settings, user), END_TRANSACTION_TIMEOUT);
+}
+
+static void due_while_idle(const struct session *session, const struct user_settings *user,
+                           struct due *due)
+{
+	const struct settings *settings = session->roster->settings;
+
+	if (!direct_has_block(session)) {
+		sooner(due, session->idle_since, effective_client_idle_timeout(settings, user),
+		       END_CLIENT_IDLE);
+		return;
+	}
+	/* A block that has no server yet is one to its client. */
+	sooner(due, session->idle_since, effective_idle_transaction_timeout(settings, user),
+	       END_IDLE_TRANSACTION);
+	sooner(due, session->transaction_began, effective_transaction_timeout(settings, user),
+	       END_TRANSACTION_TIMEOUT);
 }
 
 static void due_while_held(const struct session *session, struct due *due)
@@ -414,10 +456,7 @@ static struct due next_due(const struct session *session)
 	switch (session->state) {
 	case SESSION_GREETING:
 	case SESSION_PROVING: due_while_logging_in(session, user, &due); break;
-	case SESSION_IDLE:
-		sooner(&due, session->idle_since, effective_client_idle_timeout(settings, user),
-		       END_CLIENT_IDLE);
-		break;
+	case SESSION_IDLE: due_while_idle(session, user, &due); break;
 	case SESSION_WAITING:
 		due_while_waiting(session, user, &due);
 		if (!session->told_of_wait)

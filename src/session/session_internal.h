@@ -171,16 +171,26 @@ bool session_is_leaving(const struct session *session);
 void session_write(struct session *session, struct slice bytes);
 /* The client is read again, unless all are suspended. */
 void session_resume_client(struct session *session);
+/* An idle client was answered without a server: it idles from now. */
+void session_idle_anew(struct session *session);
 /* Begins its conversation, with these settings (a reference is taken). BROKEN without memory. */
 enum result session_converse(struct session *session, const struct varset *wants) MUST_USE;
 /* The database of this name, made from `*` if need be; NULL as pools_database. */
 struct database *session_database(struct session *session, struct slice name);
-/* A waiter's on_refuse: the client gets the server's error, or the ending's text, and is ended. */
+/*
+ * A waiter's on_refuse: the client gets the server's error, or the ending's text, and is ended. The
+ * log has the same text.
+ */
 void session_refused(struct waiter *waiter, enum ending why, struct slice error);
 /* The server goes back to its pool, whatever its condition. */
 void session_give_back(struct session *session);
 /* Looks again at which timeout is due first. */
 void session_watch_deadline(struct session *session);
+/*
+ * Ends the session for the packet at the start of input, of which not even the header makes sense
+ * here; what there is of the header goes into the text as hexadecimal digits, nothing behind it.
+ */
+void session_end_unreadable(struct session *session, struct slice input);
 void session_on_deadline(void *ctx);
 /* Settings or user changed: does any timeout apply while it works or idles? */
 void session_find_timeouts(struct session *session);

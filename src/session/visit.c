@@ -21,7 +21,10 @@ static void refuse(struct session *session)
 	bool is_query = input.len >= MESSAGE_HEADER_LEN && input.data[0] == 'Q' &&
 	                input.data[1] == 0 && input.data[2] != 0;
 
-	session_end(session, END_BAD_PACKET, is_query ? "incomplete pkt" : NULL);
+	if (is_query)
+		session_end(session, END_BAD_PACKET, "incomplete pkt");
+	else
+		session_end_unreadable(session, input);
 }
 
 static void pump(struct session *session)

@@ -64,6 +64,14 @@ bool catalogue_is_about_host(struct slice relation)
 	       catalogue_has(host_relations, COUNT_OF(host_relations), relation);
 }
 
+bool catalogue_is_of_sequence(struct slice column)
+{
+	static const struct slice columns[] = { NAME("is_called"), NAME("last_value"),
+						NAME("log_cnt") };
+
+	return catalogue_has(columns, COUNT_OF(columns), column);
+}
+
 static const struct slice host_settings[] = {
 	NAME("all"),
 	NAME("in_hot_standby"),

@@ -36,6 +36,12 @@ static const unsigned char class_of[256] = {
 	['>'] = BYTE_OPERATOR,	     ['='] = BYTE_OPERATOR,
 };
 
+/* Goes on a word. */
+static const bool in_word[256] = {
+	['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['_'] = true, [0x80 ... 0xff] = true,
+	['0' ... '9'] = true, ['$'] = true,
+};
+
 static inline unsigned char class_at(const char *at)
 {
 	return class_of[(unsigned char)*at];
@@ -76,8 +82,7 @@ static const char *end_of_block_comment(const char *at, const char *end)
 
 static const char *end_of_word(const char *at, const char *end)
 {
-	while (at < end &&
-	       (class_at(at) == BYTE_LETTER || class_at(at) == BYTE_DIGIT || *at == '$'))
+	while (at < end && in_word[(unsigned char)*at])
 		at++;
 	return at;
 }

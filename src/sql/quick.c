@@ -62,7 +62,8 @@ static bool is_special_name(const struct token *token)
 
 /* Words in a query that may make it more than a read; FOR and WITH often do not. */
 static const struct slice query_words_to_parse[] = {
-	WORD("for"), WORD("into"), WORD("tablesample"), WORD("with"), WORD("xmltable"),
+	WORD("for"),	     WORD("into"), WORD("is_called"), WORD("last_value"), WORD("log_cnt"),
+	WORD("tablesample"), WORD("with"), WORD("xmltable"),
 };
 
 /* Words in front of a bracket that call no function: reserved, or not allowed as its name. */
@@ -121,8 +122,9 @@ static bool is_noted(const struct quick *quick, struct slice name)
 static bool is_noted_in_quotes(const struct quick *quick)
 {
 	struct slice text = quick->token.text;
+	struct slice name = { text.data + 1, text.len - 2 };
 
-	return is_noted(quick, (struct slice){ text.data + 1, text.len - 2 }) ||
+	return is_noted(quick, name) || catalogue_is_of_sequence(name) ||
 	       memchr(text.data + 1, '"', text.len - 2) || text.len - 2 >= WORD_MAX;
 }
 

@@ -121,6 +121,11 @@ struct verdict classify_by_tree(struct slice text, const struct function_book *f
 
 /* True for a table or view of pg_catalog whose rows differ from host to host. */
 bool catalogue_is_about_host(struct slice relation);
+/*
+ * True for a column that hardly anything but a sequence has: a standby has the row of a sequence
+ * ahead of the primary (PostgreSQL logs 32 values in advance), also of one that no book knows yet.
+ */
+bool catalogue_is_of_sequence(struct slice column);
 /* True for a setting whose value differs between primary and replica. */
 bool catalogue_setting_is_about_host(struct slice name);
 /* True for a function that leaves something in the session. */

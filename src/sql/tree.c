@@ -139,6 +139,8 @@ static void begin_type(struct walk *walk, struct slice type)
 
 static void on_node(struct walk *walk, struct slice type)
 {
+	walk->now.in_column = slice_equal(type, SLICE_LITERAL("ColumnRef")) ||
+			      (walk->now.in_column && slice_equal(type, SLICE_LITERAL("String")));
 	walk->now.config_arguments += walk->depth == walk->now.config_depth + CONFIG_ARGUMENT;
 	if (walk->depth == DEPTH_OF_TYPE)
 		begin_type(walk, type);
@@ -258,6 +260,8 @@ static void on_string(struct walk *walk, struct slice value)
 	struct statement *now = &walk->now;
 
 	give_value(walk, value);
+	if (now->in_column && catalogue_is_of_sequence(value))
+		now->flags |= VERDICT_HOST;
 	if (tree_is_set(walk) && slice_equal(now->name, SLICE_LITERAL("role")))
 		now->set_back |= slice_equal(value, SLICE_LITERAL("none"));
 	else if (tree_is(walk, SLICE_LITERAL("DoStmt")))

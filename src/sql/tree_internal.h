@@ -28,6 +28,7 @@ struct statement {
 	enum verdict_isolation isolation;
 	/* of COPY: */
 	bool from, to_host;
+	bool in_column; /* the strings that come are the names of a column */
 	/* of a call of set_config whose third argument was not seen to be true yet: */
 	bool configures;
 	unsigned config_depth, config_arguments;

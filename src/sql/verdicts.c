@@ -190,6 +190,19 @@ struct verdict verdicts_judge(struct verdicts *verdicts, struct slice text,
 	return verdict;
 }
 
+bool verdicts_recall(struct verdicts *verdicts, struct slice text, uint64_t generation,
+		     struct verdict *verdict)
+{
+	struct entry *entry = recall(verdicts, text,
+				     hash_bytes(text.data, text.len, verdicts->seed), generation);
+
+	if (!entry)
+		return false;
+	verdicts->hits++;
+	*verdict = entry->verdict;
+	return true;
+}
+
 void verdicts_overrule(struct verdicts *verdicts, struct slice text, enum verdict_kind kind)
 {
 	struct slice key = key_of(verdicts, text);

@@ -10,6 +10,8 @@
  */
 #include "track/guard.h"
 
+#include <string.h>
+
 #include "track_internal.h"
 #include "wire/frame.h"
 #include "wire/notice.h"
@@ -192,20 +194,15 @@ static bool move(struct backend *backend, const struct message *message, struct 
 
 /* ---- keeping and letting go ---- */
 
+/* Types of messages that say nothing of a result yet. */
+#define EARLY_TYPES "123tTnN"
+
 /* Says nothing of a result yet, and small enough to be kept. */
 static bool is_early(const struct backend *backend, const struct message *message)
 {
-	switch (message->type) {
-	case '1':
-	case '2':
-	case '3':
-	case 't':
-	case 'T':
-	case 'n':
-	case 'N': break;
-	default: return false;
-	}
-	return message_is_whole(message) && backend->early.len + message->len <= EARLY_MAX;
+	return memchr(EARLY_TYPES, message->type, sizeof(EARLY_TYPES) - 1) &&
+	       message_is_whole(message) &&
+	       backend->early.len + message->len <= EARLY_MAX;
 }
 
 static void pass(struct buffer *out, const struct message *message, const struct reply *reply)
@@ -252,6 +249,26 @@ static bool is_before_turn(const struct backend *backend)
 	const struct debt *head = ledger_head(&backend->ledger);
 
 	return head == NULL || head->had != NULL;
+}
+
+/* Begins or is a result; nothing refuses the request any more. */
+static bool is_of_result(char type)
+{
+	return type == 'D' || type == 'C' || type == 'I' || type == 's' || type == 'H' ||
+	       type == 'Z';
+}
+
+/* Mostly all of a turn's replies come at once, and then nothing needs to be kept. */
+void backend_guard_look(struct backend *backend, struct slice input)
+{
+	size_t early;
+
+	if (!backend->guarded || backend->early.len > 0 || backend->early.failed ||
+	    is_before_turn(backend))
+		return;
+	early = frame_skip_run(input, EARLY_TYPES);
+	if (input.len - early >= MESSAGE_HEADER_LEN && is_of_result(input.data[early]))
+		backend->guarded = false;
 }
 
 /* Which host it is on is none of the client's business. */

@@ -10,6 +10,7 @@ import time
 import loads
 import machine
 import report
+import split
 from machine import BenchError
 from rawclient import ServerError
 
@@ -31,6 +32,8 @@ class Plan:
             raise BenchError("BENCH_SECONDS and BENCH_ROUNDS must be more than nothing")
         wanted = env.get("BENCH_LINES") or ""
         lines = loads.all_lines(self.seconds, self.quick)
+        if loads.Line.measured in self.targets:
+            lines += split.all_lines(self.seconds, self.quick)
         if wanted == "?":
             raise SystemExit("\n".join(line.name for line in lines))
         self.lines = [line for line in lines if re.search(wanted, line.name)]
@@ -40,6 +43,22 @@ class Plan:
 
 def tell(text, end="\n"):
     print(text, end=end, file=sys.stderr, flush=True)
+
+
+class Ground:
+    """Servers and the targets before them; started when the first line needs them."""
+
+    def __init__(self, postgres, targets):
+        self.postgres, self.targets, self.started = postgres, targets, False
+
+    def start(self):
+        if not self.started:
+            self.started = True
+            self.postgres.start()
+
+    def stop(self):
+        if self.started:
+            self.postgres.stop()
 
 
 def run_once(line, target, postgres):
@@ -60,14 +79,16 @@ def run_once(line, target, postgres):
         target.stop()
 
 
-def run_line(line, plan, targets, postgres):
-    result = report.Result(line, plan.targets)
+def run_line(line, plan, ground):
+    ground.start()
+    targets = ground.targets
+    result = report.Result(line, [t.name for t in targets])
     result.session_pooled = {t.name for t in targets if line.setup(t).session_size}
     tell(f"{line.name}:", end="")
     for number in range(line.rounds(plan.rounds)):
         runs = {}
         for target in targets if number % 2 == 0 else reversed(targets):
-            runs[target.name] = run_once(line, target, postgres)
+            runs[target.name] = run_once(line, target, ground.postgres)
             tell(".", end="")
         result.rounds.append(runs)
     tell("")
@@ -97,16 +118,18 @@ def main():
     if load > 0.3:
         tell(f"this machine is not quiet (load {load:.2f}): the numbers will be of little worth")
     folder = machine.make_folder()
-    postgres = machine.Postgres(folder)
-    results, started = [], time.monotonic()
+    grounds, results, started = {}, [], time.monotonic()
     try:
+        postgres, pair = machine.Postgres(folder), split.Pair(folder)
         targets = [machine.TARGETS[name](folder, postgres) for name in plan.targets]
+        grounds["one"] = Ground(postgres, targets)
+        grounds["pair"] = Ground(pair, [split.Unsplit(folder, pair),
+                                        split.Splitting(folder, pair)])
         machine_lines = machine.describe()
         versions = [machine.postgres_version(), *(t.version() for t in targets if t.version())]
         print("\n".join(machine_lines + [", ".join(versions), ""]))
-        postgres.start()
         for line in plan.lines:
-            results.append(run_line(line, plan, targets, postgres))
+            results.append(run_line(line, plan, grounds[line.ground]))
         tell(f"{(time.monotonic() - started) / 60:.1f} minutes")
         return finish(results, plan, machine_lines, versions)
     except KeyboardInterrupt:
@@ -114,7 +137,8 @@ def main():
         return 130
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        postgres.stop()
+        for ground in grounds.values():
+            ground.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -25,7 +25,12 @@ THREADS = 2
 
 
 class Line:
-    """name is for choosing, title for reading."""
+    """name is for choosing, title for reading.
+
+    measured and rival: the targets whose numbers are compared. ground: on which servers it runs.
+    """
+
+    measured, rival, ground = "pgcarwash", "pgbouncer", "one"
 
     def rounds(self, wanted):
         """How many rounds this line needs when others have as many as wanted."""
@@ -78,6 +83,19 @@ class TransactionLog:
             path.unlink()
 
 
+SELECT = "SELECT abalance FROM pgbench_accounts WHERE aid = :aid;\n"
+AID = "\\set aid random(1, 100000 * :scale)\n"
+# name -> (title, a script of pgbench's own or the text of one)
+SCRIPTS = {
+    "select": ("select-only", "select-only"),
+    "tpcb": ("TPC-B-like", "tpcb-like"),
+    "update": ("UPDATE of one row",
+               AID + "UPDATE pgbench_accounts SET abalance = abalance + 1 WHERE aid = :aid;\n"),
+    "block": ("BEGIN, SELECT, COMMIT", f"{AID}BEGIN;\n{SELECT}COMMIT;\n"),
+    "readonly": ("BEGIN READ ONLY, SELECT, COMMIT", f"{AID}BEGIN READ ONLY;\n{SELECT}COMMIT;\n"),
+}
+
+
 class PgbenchLine(Line):
     """pgbench runs a little longer than what is measured: it counts from when every client has
     done a transaction (or could not for long, waiting for row locks in vain), and its log says
@@ -88,6 +106,7 @@ class PgbenchLine(Line):
     """
 
     kind = "pgbench"
+    scale = machine.SCALE
 
     def __init__(self, script, protocol, clients, seconds, connect_each=False, wanted=PLAIN):
         self.script, self.protocol, self.clients = script, protocol, clients
@@ -99,9 +118,9 @@ class PgbenchLine(Line):
             ("tls-both", "TLS on both sides", wanted.client_tls and wanted.server_tls),
             ("tls", "TLS from clients", wanted.client_tls and not wanted.server_tls)) if there]
         self.name = "-".join([*(name for name, _ in secured), first, str(clients)])
-        what = {"select": "select-only", "tpcb": "TPC-B-like"}[script]
         how = "connect each time" if connect_each else protocol
-        self.title = ", ".join([what, how, f"{clients} client{'s' if clients > 1 else ''}",
+        self.title = ", ".join([SCRIPTS[script][0], how,
+                                f"{clients} client{'s' if clients > 1 else ''}",
                                 *(words for _, words in secured)])
 
     def rounds(self, wanted):
@@ -126,18 +145,25 @@ class PgbenchLine(Line):
             for table in ("branches", "tellers"):
                 postgres.ask(f"vacuum pgbench_{table}")
 
-    def _command(self, port, prefix):
-        return [machine.postgres_program("pgbench"), "-n", "-M", self.protocol, "-b",
-                {"select": "select-only", "tpcb": "tpcb-like"}[self.script],
-                "-c", self.clients, "-j", self.threads, "-T", MOST_SECONDS,
-                "-l", f"--log-prefix={prefix}", "-h", "127.0.0.1", "-p", port,
-                "-U", self.wanted.user] + ["-C"] * self.connect_each + [DATABASE]
+    def _script(self, folder):
+        text = SCRIPTS[self.script][1]
+        if "\n" not in text:
+            return ["-b", text]
+        path = folder / "script.sql"
+        path.write_text(text, encoding="ascii")
+        return ["-f", path, "-D", f"scale={self.scale}"]
+
+    def _command(self, target, prefix):
+        return [machine.postgres_program("pgbench"), "-n", "-M", self.protocol,
+                *self._script(target.folder), "-c", self.clients, "-j", self.threads,
+                "-T", MOST_SECONDS, "-l", f"--log-prefix={prefix}", "-h", "127.0.0.1",
+                "-p", target.port, "-U", self.wanted.user] + ["-C"] * self.connect_each + [DATABASE]
 
     def run(self, target):
         prefix, output = target.folder / "transactions", target.folder / "pgbench.out"
         with contextlib.closing(TransactionLog(prefix)) as log:
             with open(output, "wb") as out:
-                process = machine.spawn(self._command(target.port, prefix), target.folder, out,
+                process = machine.spawn(self._command(target, prefix), target.folder, out,
                                         environment=self.wanted.environment)
             try:
                 numbers = self._measure(process, log, target.pid)

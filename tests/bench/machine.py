@@ -39,6 +39,7 @@ class Setup:
     client_tls: bool = False
     server_tls: bool = False
     scram: bool = False  # clients prove who they are, the user being SCRAM_USER
+    place: str = "primary"  # of a pair of servers, where the transactions belong
 
     @property
     def user(self):
@@ -90,6 +91,15 @@ def spawn(argv, folder, log, end_signal=signal.SIGKILL, environment=None, as_our
                             env={**clean_environment(folder), **(environment or {})},
                             start_new_session=True, preexec_fn=_in_child(end_signal),
                             **({} if as_ourselves else unprivileged()))
+
+
+def run(argv, folder):
+    """Runs a program of PostgreSQL's to its end."""
+    argv = [str(a) for a in argv]
+    done = subprocess.run(argv, cwd=folder, capture_output=True, text=True,
+                          env=clean_environment(folder), **unprivileged())
+    if done.returncode:
+        raise BenchError(f"{argv[0]} failed: {done.stdout}{done.stderr}")
 
 
 def end(process, how, seconds=10):
@@ -174,29 +184,18 @@ class Postgres:
         "password_encryption": "'scram-sha-256'",
     }
 
+    scale = SCALE
+
     def __init__(self, folder):
         self.folder, self.process, self.port = folder, None, free_port()
+        self.data, self.secret = folder / "data", None
 
     def start(self):
-        data = self.folder / "data"
-        done = subprocess.run(
-            [postgres_program("initdb"), "-D", data, "-U", USER, "-A", "trust", "-E", "UTF8",
-             "--locale=C", "--no-sync", "--no-instructions"], cwd=self.folder,
-            capture_output=True, text=True, env=clean_environment(self.folder), **unprivileged())
-        if done.returncode:
-            raise BenchError(f"initdb failed: {done.stdout}{done.stderr}")
-        certificate, key = make_certificate(self.folder)
-        with open(data / "postgresql.conf", "a", encoding="ascii") as conf:
-            conf.write("".join(f"{k} = {v}\n" for k, v in self.SETTINGS.items()))
-            conf.write(f"port = {self.port}\n")
-            conf.write(f"ssl_cert_file = '{certificate}'\nssl_key_file = '{key}'\n")
-        rules = data / "pg_hba.conf"
-        rules.write_text(f"host all {SCRAM_USER} 127.0.0.1/32 scram-sha-256\n"
-                         + rules.read_text())
+        self.make()
         log_path = self.folder / "postgresql.log"
         with open(log_path, "ab") as log:
-            self.process = spawn([postgres_program("postgres"), "-D", data], self.folder, log,
-                                 signal.SIGQUIT)
+            self.process = spawn([postgres_program("postgres"), "-D", self.data], self.folder,
+                                 log, signal.SIGQUIT)
 
         def accepts():
             if self.process.poll() is not None:
@@ -207,13 +206,24 @@ class Postgres:
             except (OSError, ServerError):
                 return False
         wait_until(accepts, 30, "PostgreSQL's start", 0.1)
+        self.fill()
+
+    def make(self):
+        run([postgres_program("initdb"), "-D", self.data, "-U", USER, "-A", "trust", "-E", "UTF8",
+             "--locale=C", "--no-sync", "--no-instructions"], self.folder)
+        certificate, key = make_certificate(self.folder)
+        with open(self.data / "postgresql.conf", "a", encoding="ascii") as conf:
+            conf.write("".join(f"{k} = {v}\n" for k, v in self.SETTINGS.items()))
+            conf.write(f"port = {self.port}\n")
+            conf.write(f"ssl_cert_file = '{certificate}'\nssl_key_file = '{key}'\n")
+        rules = self.data / "pg_hba.conf"
+        rules.write_text(f"host all {SCRAM_USER} 127.0.0.1/32 scram-sha-256\n"
+                         + rules.read_text())
+
+    def fill(self):
         self.ask(f"create database {DATABASE}", "postgres")
-        done = subprocess.run(
-            [postgres_program("pgbench"), "-i", "-q", "-s", str(SCALE), "-h", "127.0.0.1", "-p",
-             str(self.port), "-U", USER, DATABASE], capture_output=True, text=True,
-            env=clean_environment(self.folder), cwd=self.folder)
-        if done.returncode:
-            raise BenchError(f"pgbench -i failed: {done.stderr}")
+        run([postgres_program("pgbench"), "-i", "-q", "-s", self.scale, "-h", "127.0.0.1", "-p",
+             self.port, "-U", USER, DATABASE], self.folder)
         self.ask(f"create role {SCRAM_USER} login password '{SCRAM_PASSWORD}'")
         self.ask(f"grant all on all tables in schema public to {SCRAM_USER}")
         self.secret = self.ask(f"select rolpassword from pg_authid where rolname = '{SCRAM_USER}'")
@@ -361,9 +371,11 @@ class Pooler(Target):
             "ignore_startup_parameters": "extra_float_digits",
             "log_connections": 0, "log_disconnections": 0, "log_stats": 0,
         }
-        lines = ["[databases]", f"{DATABASE} = host=127.0.0.1 port={self.postgres.port}",
-                 f"[{self.section}]"]
+        lines = ["[databases]", f"{DATABASE} = {self.entry(setup)}", f"[{self.section}]"]
         return "\n".join(lines + [f"{k} = {v}" for k, v in settings.items()]) + "\n"
+
+    def entry(self, _):
+        return f"host=127.0.0.1 port={self.postgres.port}"
 
 
 class Pgbouncer(Pooler):
@@ -406,8 +418,8 @@ class Pgcarwash(Pooler):
 TARGETS = {kind.name: kind for kind in (Direct, Pgbouncer, Haproxy, Pgcarwash)}
 
 
-def make_folder():
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="pgcarwash-bench."))
+def make_folder(parent=None):
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="pgcarwash-bench.", dir=parent))
     give_away(folder)
     folder.chmod(0o755)
     return folder

@@ -56,6 +56,16 @@ def messages(data):
         at += 1 + length
 
 
+def row_values(body):
+    """What is in a DataRow."""
+    values, at = [], 2
+    while at < len(body):
+        (length,) = struct.unpack_from("!i", body, at)
+        values.append(body[at + 4:at + 4 + length].decode())
+        at += 4 + length
+    return values
+
+
 class RawClient:
     """One blocking connection."""
 
@@ -89,12 +99,13 @@ class RawClient:
 
     def ask(self, sql):
         """First column of the first row as text, or None."""
+        rows = self.rows(sql)
+        return rows[0][0] if rows else None
+
+    def rows(self, sql):
+        """All rows, their values as text; none of them NULL."""
         self.socket.sendall(query_message(sql))
-        for kind, body in messages(self._read_reply()):
-            if kind == b"D":
-                (length,) = struct.unpack_from("!i", body, 2)
-                return body[6:6 + length].decode()
-        return None
+        return [row_values(body) for kind, body in messages(self._read_reply()) if kind == b"D"]
 
     def swallow(self, sql):
         """Ask and throw the reply away unread; its size in bytes.

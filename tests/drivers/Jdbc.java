@@ -378,6 +378,106 @@ public class Jdbc {
 		}
 	}
 
+	// ---- through an entry that splits: place() tells where a query ran ----
+
+	private static final String PRIMARY = "node0";
+	private static final String REPLICA = "node1";
+
+	private static String place(Connection connection) throws SQLException {
+		try (Statement statement = connection.createStatement();
+				ResultSet result = statement.executeQuery("select place()")) {
+			result.next();
+			return result.getString(1);
+		}
+	}
+
+	private static void ranAt(String wanted, Connection connection) throws SQLException {
+		String found = place(connection);
+		must(wanted.equals(found), "on " + found + ", not " + wanted);
+	}
+
+	// Until the replica has what this client wrote.
+	private static void settles(Connection connection) throws Exception {
+		for (int turn = 0; turn < 200 && !REPLICA.equals(place(connection)); turn++) {
+			Thread.sleep(20);
+		}
+		ranAt(REPLICA, connection);
+	}
+
+	private static void readOnly(String options) throws Exception {
+		try (Connection connection = connect(options)) {
+			settles(connection);
+			connection.setReadOnly(true);
+			ranAt(REPLICA, connection);
+			connection.setAutoCommit(false);
+			for (int turn = 0; turn < 8; turn++) {
+				ranAt(REPLICA, connection);
+				must(number(connection, "select count(*) from pg_class") > 0, "no rows");
+				Savepoint point = connection.setSavepoint();
+				fails("25006", () -> connection.createStatement()
+						.execute("create table jdbc_never (a int)"));
+				connection.rollback(point);
+				ranAt(REPLICA, connection);
+				connection.commit();
+			}
+			connection.setReadOnly(false);
+			for (int turn = 0; turn < 8; turn++) {
+				ranAt(PRIMARY, connection);
+				connection.commit();
+			}
+			connection.setAutoCommit(true);
+			settles(connection);
+		}
+	}
+
+	private static void readsFollowWrites() throws Exception {
+		try (Connection connection = connect("&prepareThreshold=1");
+				Statement statement = connection.createStatement()) {
+			statement.execute("create table jdbc_split (a int)");
+			try (PreparedStatement insert = connection.prepareStatement(
+						"insert into jdbc_split values (?)");
+					PreparedStatement count = connection.prepareStatement(
+						"select count(*) from jdbc_split")) {
+				for (int turn = 1; turn <= 50; turn++) {
+					insert.setInt(1, turn);
+					must(insert.executeUpdate() == 1, "not inserted");
+					try (ResultSet result = count.executeQuery()) {
+						result.next();
+						must(result.getInt(1) == turn, "stale");
+					}
+				}
+				settles(connection);
+				try (ResultSet result = count.executeQuery()) {
+					result.next();
+					must(result.getInt(1) == 50, "stale on the replica");
+				}
+			}
+			statement.execute("drop table jdbc_split");
+		}
+	}
+
+	private static void readOnlyFetchSize() throws Exception {
+		try (Connection connection = connect("")) {
+			connection.setReadOnly(true);
+			connection.setAutoCommit(false);
+			for (int turn = 0; turn < 8; turn++) {
+				try (PreparedStatement statement = connection.prepareStatement(
+						"select n, place() from generate_series(1, ?) n")) {
+					statement.setFetchSize(50);
+					statement.setInt(1, 500);
+					int expected = 0;
+					ResultSet result = statement.executeQuery();
+					while (result.next()) {
+						must(result.getInt(1) == ++expected, "wrong row");
+						must(REPLICA.equals(result.getString(2)), "place");
+					}
+					must(expected == 500, expected + " rows");
+				}
+				connection.commit();
+			}
+		}
+	}
+
 	private static void run(String name, Case work) {
 		try {
 			work.run();
@@ -405,6 +505,14 @@ public class Jdbc {
 		if ("pgcarwash".equals(System.getenv("POOLER_KIND"))) {
 			run("console types", Jdbc::consoleTypes);
 			run("console steers", Jdbc::consoleSteers);
+		}
+		if (System.getenv("POOLER_SPLITS") != null) {
+			run("read only", () -> readOnly(""));
+			run("read only, prepared", () -> readOnly("&prepareThreshold=1"));
+			run("read only, always", () -> readOnly("&readOnlyMode=always"));
+			run("read only, simple", () -> readOnly("&preferQueryMode=simple"));
+			run("reads follow writes", Jdbc::readsFollowWrites);
+			run("read only, fetch size", Jdbc::readOnlyFetchSize);
 		}
 		System.exit(0);
 	}

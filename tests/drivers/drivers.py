@@ -1,4 +1,5 @@
-"""Runs the driver programs through a pooler, on one server again and again and on rotated ones.
+"""Runs the driver programs through a pooler: on one server again and again, on rotated ones, and
+through an entry that splits between a primary and a replica.
 
 Each program prints a line "ok NAME" or "not ok NAME: WHY" for each of its cases. A program that
 ends badly, or prints nothing, has failed as a whole.
@@ -14,6 +15,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "system"))
 
+import cluster  # noqa: E402
 import harness  # noqa: E402
 
 BUILD = harness.ROOT / "build" / "drivers"
@@ -47,10 +49,10 @@ DRIVERS = {
 }
 
 
-def run_driver(name, command, pooler, label):
+def run_driver(name, command, pooler, label, **more):
     """Prints what the program says; how many cases passed and failed."""
     environment = {**os.environ, "POOLER_PORT": str(pooler.port), "POOLER_KIND": harness.KIND,
-                   "TZ": "UTC", "LC_ALL": "C.UTF-8"}
+                   "TZ": "UTC", "LC_ALL": "C.UTF-8", **more}
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=CASE_SECONDS,
                               env=environment)
@@ -69,12 +71,57 @@ def run_driver(name, command, pooler, label):
     return good, bad
 
 
+def run_all(commands, pooler, label, **more):
+    """All programs through a pooler, which is stopped; how many cases passed and failed."""
+    passed = failed = 0
+    for name, command in commands.items():
+        started = time.monotonic()
+        good, bad = run_driver(name, command, pooler, label, **more)
+        passed, failed = passed + good, failed + bad
+        print(f"{name}, {label}: {good} passed, {bad} failed,"
+              f" {time.monotonic() - started:.1f} s")
+    try:
+        pooler.stop()
+    except AssertionError as trouble:
+        print(f"  {trouble}")
+        failed += 1
+    return passed, failed
+
+
+def on_one_host(commands, folder):
+    postgres = harness.Postgres(folder).start()
+    try:
+        if harness.KIND == "direct":
+            yield run_all(commands, harness.Direct(postgres), "direct")
+            return
+        one = harness.Pooler(postgres, folder, default_pool_size=8).start()
+        yield run_all(commands, one, "one server")
+        rotated = harness.Pooler(postgres, folder, default_pool_size=8, server_round_robin=1,
+                                 min_pool_size=4).start()
+        rotated.warm()
+        yield run_all(commands, rotated, "rotated")
+    finally:
+        postgres.stop()
+
+
+def on_a_cluster(commands, folder):
+    pair = cluster.Cluster(folder, replicas=1)
+    try:
+        pair.primary.sql(cluster.PLACE)
+        pair.wait_caught_up()
+        splitting = harness.Pooler(pair.primary, folder, databases={"app": pair.words()},
+                                   default_pool_size=8, probe_interval="0.2").start()
+        cluster.wait_ready(splitting, pair)
+        yield run_all(commands, splitting, "splitting", POOLER_SPLITS="1")
+    finally:
+        pair.remove()
+
+
 def main():
     wanted = sys.argv[1:] or list(DRIVERS)
     BUILD.mkdir(parents=True, exist_ok=True)
     folder = harness.make_folder()
     passed = failed = 0
-    postgres = harness.Postgres(folder).start()
     try:
         commands = {}
         for name in wanted:
@@ -83,31 +130,12 @@ def main():
             except (OSError, RuntimeError, subprocess.CalledProcessError) as trouble:
                 print(f"  {name}: cannot be built: {trouble}")
                 failed += 1
-        for label, settings in (("one server", {}),
-                                ("rotated", {"server_round_robin": 1, "min_pool_size": 4})):
-            if harness.KIND == "direct":
-                if settings:
-                    continue
-                pooler = harness.Direct(postgres)
-            else:
-                pooler = harness.Pooler(postgres, folder, default_pool_size=8,
-                                        ignore_startup_parameters="extra_float_digits",
-                                        **settings).start()
-                if settings:
-                    pooler.warm()
-            for name, command in commands.items():
-                started = time.monotonic()
-                good, bad = run_driver(name, command, pooler, label)
+        for good, bad in on_one_host(commands, folder):
+            passed, failed = passed + good, failed + bad
+        if harness.KIND == "pgcarwash":
+            for good, bad in on_a_cluster(commands, folder):
                 passed, failed = passed + good, failed + bad
-                print(f"{name}, {label}: {good} passed, {bad} failed,"
-                      f" {time.monotonic() - started:.1f} s")
-            try:
-                pooler.stop()
-            except AssertionError as trouble:
-                print(f"  {trouble}")
-                failed += 1
     finally:
-        postgres.stop()
         shutil.rmtree(folder, ignore_errors=True)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0

@@ -44,6 +44,9 @@ lists() {
 /lib/systemd/system/pgcarwash.socket
 /etc/logrotate.d/pgcarwash
 END
+    for name in haproxy/haproxy.cfg $(cd etc && ls patroni/*); do
+        echo "/usr/share/doc/pgcarwash/examples/$name" >>"$out"
+    done
     for name in docs/[A-Z]*.md; do
         echo "/usr/share/doc/pgcarwash/${name#docs/}" >>"$out"
     done

@@ -4,6 +4,7 @@ regress.py SUITE LIBRARY [TEST...]: SUITE is src/test/regress of PostgreSQL, LIB
 Both runs are serial on pools of one server a host, so they differ in nothing but routing.
 """
 
+import collections
 import difflib
 import pathlib
 import re
@@ -46,11 +47,38 @@ def schedule(suite, wanted):
     return wanted or tests
 
 
+def statements(node, head):
+    """The texts of a server's log whose entries begin so, by state: "25006|STATEMENT"."""
+    log = node.log_path.read_text(encoding="utf-8", errors="replace")
+    return collections.Counter(entry[len(head):].rstrip("\n")
+                               for entry in re.split(r"(?m)^(?=\w{5}\|)", log)
+                               if entry.startswith(head))
+
+
+def writes_lost(made):
+    """What the replica refused to write and the primary was never asked to, and how much it was."""
+    refused = statements(made.replicas[0], "25006|STATEMENT:  ")
+    asked = statements(made.primary, "00000|LOG:  statement: ")
+    print(f"  writes that reached the replica: {refused.total()}")
+    return list((refused - asked).elements())
+
+
+def begin_anew(suite):
+    """
+    A client that comes meets what the one before left on the server they share, on each host of
+    its own: so whoever leaves by \\c takes that along, as without a pooler.
+    """
+    for path in (suite / "sql").glob("*.sql"):
+        text = path.read_bytes()
+        path.write_bytes(text.replace(b"\n\\c ", b"\nDISCARD ALL;\n\\c "))
+
+
 def run(folder, name, suite, library, tests, splits):
-    """One run on a cluster of its own; the folder with its results."""
+    """One run on a cluster of its own: the folder with its results, and the writes lost."""
     home = harness.make_folder(folder, f"{name}.")
     made = cluster.Cluster(folder, 1, autovacuum="off", max_prepared_transactions=0,
-                           shared_buffers="'128MB'")
+                           shared_buffers="'128MB'", log_line_prefix="'%e|'",
+                           log_statement="'all'")
     pooler = None
     try:
         made.primary.sql("create role regress superuser login")
@@ -60,12 +88,16 @@ def run(folder, name, suite, library, tests, splits):
                         "timezone_abbreviations = 'Default'", "bytea_output = 'hex'"):
             made.primary.sql(f"alter database regression set {setting}")
         made.wait_caught_up()
-        words = made.words(dbname="regression", probe_user="regress") if splits else \
+        # A test goes on as another session (\c) and relies on what it has written before.
+        words = made.words(dbname="regression", probe_user="regress",
+                           read_consistency="database") if splits else \
             {"port": made.primary.port, "dbname": "regression"}
         pooler = harness.Pooler(made.primary, folder, databases={"regression": words},
                                 secrets={"regress": ""}, default_pool_size=1,
                                 query_wait_timeout=60,
-                                **({"probe_interval": "0.05", "when_no_replica": "wait"} if splits else {})).start()
+                                # Reads wait for the replica, or hardly any would be run there.
+                                **({"probe_interval": "0.05", "when_no_replica": "wait"}
+                                   if splits else {})).start()
         command = [
             f"/usr/lib/postgresql/{harness.postgres_bin('psql').split('/')[4]}/lib/pgxs/src/test"
             "/regress/pg_regress", "--use-existing", "--host=127.0.0.1", f"--port={pooler.port}",
@@ -83,11 +115,12 @@ def run(folder, name, suite, library, tests, splits):
             for row in pooler.console("SHOW ROUTES"):
                 print(f"  {row['database']}: {row['reason']} {row['transactions']}")
         pooler.check()
+        lost = writes_lost(made) if splits else []
     finally:
         if pooler:
             pooler.stop()
         made.remove()
-    return home / "results"
+    return home / "results", lost
 
 
 def main():
@@ -97,6 +130,7 @@ def main():
     # The unprivileged user reads the suite and loads the library from here.
     readable = folder / "suite"
     shutil.copytree(suite, readable)
+    begin_anew(readable)
     shutil.copy(library, readable / "regress.so")
     subprocess.run(["chmod", "-R", "a+rX", folder], check=True)
     passed = failed = 0
@@ -104,7 +138,7 @@ def main():
         found = [run(folder, name, readable, readable / "regress.so", tests, splits)
                  for name, splits in (("plain", False), ("split", True))]
         for test in tests:
-            plain, split = (lines_of(results / f"{test}.out") for results in found)
+            plain, split = (lines_of(results / f"{test}.out") for results, _ in found)
             if plain == split and plain != ["no result"]:
                 passed += 1
                 continue
@@ -112,6 +146,9 @@ def main():
             print(f"{test} differs:")
             print("\n".join(list(difflib.unified_diff(plain, split, "one host", "split",
                                                       n=3, lineterm=""))[:60]))
+        for text in found[1][1]:
+            failed += 1
+            print(f"refused by the replica, never run on the primary: {text}")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(f"{passed} passed, {failed} failed")

@@ -218,10 +218,10 @@ def wait_state(pooler, node, wanted, seconds=15, column="state"):
                f"{node.name} to have {column} {wanted}")
 
 
-def wait_ready(pooler, cluster, seconds=15):
+def wait_ready(pooler, cluster, seconds=15, name="app"):
     """Until every running node is known as what it is and all replicas are fresh."""
     def ready():
-        rows = shown(pooler)
+        rows = shown(pooler, name)
         for node in cluster.nodes:
             row = rows.get(str(node.port), {})
             role = "primary" if node is cluster.primary else "replica"

@@ -10,11 +10,13 @@ themselves) or direct (no pooler at all: shows that a test asks only what Postgr
 
 import base64
 import ctypes
+import errno
 import hashlib
 import hmac
 import os
 import pathlib
 import pwd
+import random
 import re
 import shutil
 import signal
@@ -103,9 +105,16 @@ def spawn(argv, folder, log):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the ports that the kernel gives away: a connection of somebody else could take one of
+    those before the program that it is meant for listens on it."""
+    while True:
+        try:
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", random.randrange(12000, 32000)))
+                return probe.getsockname()[1]
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
 
 
 def make_folder(parent=None, prefix="pgcarwash-test."):

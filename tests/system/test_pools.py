@@ -303,16 +303,20 @@ def test_nobody_starves(pooler, clients, servers):
         timeout=60 + int(seconds),
         env=harness.clean_environment(p.folder))
     assert done.returncode == 0, done.stderr
-    counts, latencies = collections.Counter(), []
+    answers = []
     for path in p.folder.glob("pgbench_log*"):
         for line in path.read_text().splitlines():
-            client, _, latency, *_ = line.split()
-            counts[client] += 1
-            latencies.append(int(latency))
-    mean = sum(latencies) / len(latencies)
+            client, _, _, _, seconds, microseconds = line.split()[:6]
+            answers.append((int(seconds), int(microseconds), client))
+    counts = collections.Counter(client for *_, client in answers)
     assert len(counts) == clients
     assert min(counts.values()) > 0.5 * max(counts.values()), counts
-    assert max(latencies) < 8 * mean, f"longest {max(latencies)} us, mean {mean:.0f} us"
+    # Counted in answers to others, not in time: when the machine stands still, all wait.
+    latest, longest = {}, 0
+    for place, (*_, client) in enumerate(sorted(answers)):
+        longest = max(longest, place - latest.get(client, place))
+        latest[client] = place
+    assert longest < 4 * clients, f"one waited while {longest} others were answered"
 
 
 @pytest.mark.fixed
@@ -358,6 +362,10 @@ def test_database_unknown(pooler):
         p.wire().sql("select 1")
     assert (caught.value.sqlstate, caught.value.text) == (
         "3D000", 'database "nowhere" does not exist')
+    if harness.KIND == "pgcarwash":
+        for line in ("pooler error: ", "closing because: "):
+            assert re.search(rf"C-0x\w+: app/app@\S+ {line}database \"nowhere\" does not exist",
+                             p.log()), p.log()
 
 
 @pytest.mark.fixed

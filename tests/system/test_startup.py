@@ -201,9 +201,10 @@ def test_check_reports_every_error(folder):
 
 
 def check_rules(folder, rules, maps=""):
+    (folder / "users.txt").write_text('"app" ""\n', encoding="ascii")
     (folder / "hba.conf").write_text(rules, encoding="ascii")
     (folder / "ident.conf").write_text(maps, encoding="ascii")
-    ini = (f"[databases]\na =\n[pgcarwash]\nauth_file = {folder}/hba.conf\nauth_type = hba\n"
+    ini = (f"[databases]\na =\n[pgcarwash]\nauth_file = {folder}/users.txt\nauth_type = hba\n"
            f"auth_hba_file = {folder}/hba.conf\nauth_ident_file = {folder}/ident.conf\n")
     return run(folder, "--check", ini=ini)
 
@@ -230,6 +231,20 @@ def test_check_reports_ldap_options(folder):
     done = run(folder, "--check", ini=ini)
     assert done.returncode == 1
     assert "test.ini:5: auth_ldap_options: ldaptls is neither 0 nor 1" in done.stderr
+
+
+def test_check_reports_files_and_tls(folder):
+    """Where the setting stands, or the line of the file that it names."""
+    (folder / "broken.txt").write_text('"app" ""\nother "x"\n"third "x"\n', encoding="ascii")
+    done = run(folder, "--check", ini="[databases]\na =\n[pgcarwash]\n"
+               f"auth_file = {folder}/broken.txt\nuser = no_such_user\n"
+               "client_tls_sslmode = require\nserver_tls_protocols = tlsv9\n")
+    assert done.returncode == 1
+    for line in (f"error: {folder}/broken.txt:2: broken auth file",
+                 'test.ini:5: user: there is no operating system user "no_such_user"',
+                 "test.ini:6: TLS setup failed: client_tls_sslmode other than disable needs",
+                 'test.ini:7: TLS setup failed: invalid server_tls_protocols: "tlsv9"'):
+        assert line in done.stderr, done.stderr
 
 
 def test_fatal_lines_name_their_place(folder):

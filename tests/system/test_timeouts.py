@@ -178,6 +178,8 @@ def test_server_down(pooler, own_pg):
     assert time.monotonic() - started < 4
     assert "server login has been failing, cached error: connect failed (server_login_retry)" \
         in caught.value.text or caught.value.text == "query_wait_timeout", caught.value
+    for line in ("pooler error: ", "closing because: "):
+        assert line + "server login has been failing, cached error: connect failed" in p.log()
 
 
 @pytest.mark.parametrize("delay, checks", [(0, 5), (30, 0)])

@@ -111,7 +111,7 @@ static const char peers[] = "## `[peers]`\n"
 			    "\n"
 			    "`peer_id = key=value ...` names other processes behind the same port, "
 			    "to pass cancel requests\n"
-			    "on to.\n"
+			    "on to; see RESTARTING.md.\n"
 			    "\n";
 
 static void write_table(FILE *out, const char *head, const struct option_table *table)

@@ -8,7 +8,9 @@ this runs as root. WIRE_TIMEOUT: seconds to wait for what a script expects (5).
 """
 
 import concurrent.futures
+import errno
 import os
+import random
 import re
 import shutil
 import signal
@@ -43,8 +45,15 @@ INI = {
 
 
 def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
+    """Below the ports that the kernel gives away: those of fake servers, and of connections of
+    others, come from there, and one of them could take a port before our daemon listens on it."""
+    while True:
+        try:
+            with socket.create_server(("127.0.0.1", random.randrange(12000, 32000))) as probe:
+                return probe.getsockname()[1]
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
 
 
 class Daemon:

@@ -6,6 +6,7 @@
 #include "pool/database.h"
 #include "pool/fake_postgres.h"
 #include "route/cluster.h"
+#include "route/policy.h"
 #include "route/position.h"
 
 #define INI                                                                                        \
@@ -134,6 +135,14 @@ TEST(routes_are_explained)
 	answer = visitor_query(&visitor, "EXPLAIN ROUTE shop select 1");
 		CHECK(strstr(answer, "T(what,answer) D(statement,a read) "));
 	CHECK(strstr(answer, "D(goes to,replica 10.0.0.2:543"));
+	answer = visitor_query(&visitor, "EXPLAIN ROUTE shop /* pgcarwash: primary */ select 1");
+	CHECK(strstr(answer, "D(goes to,primary 10.0.0.1:5432)"));
+	answer = visitor_query(&visitor, "EXPLAIN ROUTE shop begin; select 1");
+	CHECK(strstr(answer, "D(goes to,primary 10.0.0.1:5432)"));
+	answer = visitor_query(&visitor, "EXPLAIN ROUTE shop begin read only; select 1");
+	CHECK(strstr(answer, "D(goes to,replica 10.0.0.2:543"));
+	answer = visitor_query(&visitor, "EXPLAIN ROUTE shop set pgcarwash.route = 'replica'");
+	CHECK(!strstr(answer, "goes to"));
 	answer = visitor_query(&visitor, "EXPLAIN ROUTE shop delete from t");
 	CHECK(strstr(answer, "D(statement,a write) D(goes to,primary 10.0.0.1:5432)"));
 	answer = visitor_query(&visitor, "EXPLAIN ROUTE shop select * from t for update");
@@ -180,6 +189,57 @@ TEST(the_primary_is_moved)
 	LEAVE(visitor);
 }
 
+/* The replica has been asked to promote itself; what comes of it is to be told. */
+static void ask_to_promote(struct console *console, struct visitor *visitor)
+{
+	CHECK_TEXT_EQ(visitor_query(visitor, "FAILOVER shop TO 10.0.0.2:5433"), "");
+	pass(console, 40);
+	console->on_answer(console->answer_ctx, "1/2A0", NULL);
+	pass(console, 40);
+	console->on_answer(console->answer_ctx, "t", NULL);
+	pass(console, 40);
+	CHECK(strstr(console->errand, "pg_promote"));
+}
+
+static bool is_held(struct console *console)
+{
+	struct route_request write = { .available = UINT64_MAX };
+
+	return policy_choose(database_cluster(shop(console)), &write, loop_now(console->loop))
+		       .answer == ROUTE_HOLD;
+}
+
+TEST(a_replica_that_may_have_heard_is_waited_for)
+{
+	AT_CONSOLE(visitor);
+
+	ask_to_promote(&console, &visitor);
+	console.on_answer(console.answer_ctx, NULL, "no answer in time");
+	/* Longer than failover_hold: what was written now would be lost. */
+	pass(&console, 1300);
+	CHECK_TEXT_EQ(hear(&visitor), "");
+	CHECK(is_held(&console));
+	tell(&console, 2, false, 2, position_send_round(database_cluster(shop(&console)),
+							loop_now(console.loop)));
+	pass(&console, 200);
+	CHECK_TEXT_EQ(hear(&visitor), "C(FAILOVER) Z(I)");
+	CHECK(!is_held(&console));
+	LEAVE(visitor);
+}
+
+TEST(a_replica_that_says_no_is_believed)
+{
+	AT_CONSOLE(visitor);
+
+	ask_to_promote(&console, &visitor);
+	CHECK(is_held(&console));
+	console.on_answer(console.answer_ctx, NULL, "ERROR:  permission denied for pg_promote");
+	pass(&console, 200);
+	CHECK_TEXT_EQ(hear(&visitor), "E(ERROR 57014: permission denied for pg_promote) Z(I)");
+	CHECK(!is_held(&console));
+	LEAVE(visitor);
+}
+
 TEST(a_move_that_fails_is_undone)
 {
 	AT_CONSOLE(visitor);
@@ -208,6 +268,11 @@ TEST(a_move_that_fails_is_undone)
 	console.on_answer(console.answer_ctx, "t", NULL);
 	CHECK_TEXT_EQ(visitor_query(&visitor, "FAILOVER shop TO 10.0.0.9"),
 		      "E(ERROR 08P01: no such host in the cluster: 10.0.0.9) Z(I)");
+	CHECK_TEXT_EQ(visitor_query(&visitor, "FAILOVER shop TO 10.0.0.2"),
+		      "E(ERROR 08P01: 2 hosts of the cluster are named 10.0.0.2: add a port) Z(I)");
+	(void)visitor_query(&visitor, "DRAIN 10.0.0.2:5433");
+	CHECK_TEXT_EQ(visitor_query(&visitor, "FAILOVER shop TO 10.0.0.2:5433"),
+		      "E(ERROR 55000: cannot fail over to 10.0.0.2:5433: it is drained) Z(I)");
 	CHECK_TEXT_EQ(visitor_query(&visitor, "FAILOVER plain TO 10.0.0.9"),
 		      "E(ERROR 08P01: database plain has one place only: it does not route) Z(I)");
 	CHECK_TEXT_EQ(visitor_query(&visitor, "FAILOVER shop"),

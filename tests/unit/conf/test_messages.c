@@ -82,6 +82,9 @@ static const struct expected errors[] = {
 	  "test.ini:4: cannot use the console's own database as an auth_dbname" },
 	{ MAIN "[databases]\nd=user=u host\n",
 	  "test.ini:4: syntax error in [databases] \"d\": a key without \"=\" and value" },
+	{ MAIN "[databases]\nd=user=u host=a,b,A port=1 read_write_split=on\n",
+	  "test.ini:4: database \"d\": host \"A\" with port 1 is named twice: an entry that routes "
+	  "has each host once" },
 	{ MAIN "[users]\n''=\n", "test.ini:4: a user's name has 1 to 127 bytes" },
 	{ MAIN "[users]\nu=pool_sise=1\n",
 	  "test.ini:4: unknown setting \"pool_sise\" in [users], did you mean \"pool_size\"?" },
@@ -141,6 +144,9 @@ static const struct expected warnings[] = {
 	{ "[pgcarwash]\nauth_file=x\n[databases]\nd=host=a,b read_write_split=on\n",
 	  "test.ini:4: database \"d\": nobody to ask its hosts as: it needs probe_user, user or "
 	  "auth_user" },
+	{ MAIN "[databases]\nd=user=u host=a,b read_write_split=on target_session_attrs=standby\n",
+	  "test.ini:4: database \"d\": read_write_split does nothing: target_session_attrs says "
+	  "where all of it goes" },
 	{ MAIN SOME "[peers]\n2=host=a\n1=host=b\n",
 	  "test.ini:7: section [peers] does nothing: peer_id is 0" },
 	{ MAIN "so_reuseport=1\n" SOME,

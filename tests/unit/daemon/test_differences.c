@@ -47,6 +47,8 @@ TEST(only_what_concerns_the_file_is_told)
 	CHECK(strstr(printed, "job_name") == NULL);
 	CHECK(strstr(printed, "syslog_ident") == NULL);
 	CHECK(strstr(printed, "unnamed prepared") == NULL);
+	CHECK(strstr(printed, "42P05") == NULL);
+	CHECK(strstr(printed, "auth_query") == NULL);
 	CHECK(strstr(printed, "ignore_startup_parameters") == NULL);
 	CHECK(strstr(printed, "ROLLBACK") == NULL);
 	CHECK(strstr(printed, "log in at once") == NULL);
@@ -56,12 +58,14 @@ TEST(each_condition_is_met_by_its_setting)
 {
 	print_of("[pgbouncer]\nlisten_addr = *\nsyslog = 1\nignore_startup_parameters = x\n"
 		 "application_name_add_host = 1\n[databases]\n* = host=::1 "
-		 "pool_mode=transaction\n");
+		 "pool_mode=transaction auth_user=a\n");
 	CHECK(strstr(printed, "job_name is") != NULL);
 	CHECK(strstr(printed, "syslog_ident is") != NULL);
 	CHECK(strstr(printed, "ignore_startup_parameters are") != NULL);
 	CHECK(strstr(printed, "63 bytes") != NULL);
 	CHECK(strstr(printed, "unnamed prepared") != NULL);
+	CHECK(strstr(printed, "42P05") != NULL);
+	CHECK(strstr(printed, "auth_query") != NULL);
 	CHECK(strstr(printed, "ROLLBACK") != NULL);
 	CHECK(strstr(printed, "log in at once") != NULL);
 }

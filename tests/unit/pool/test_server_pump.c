@@ -125,10 +125,15 @@ TEST(nonsense_ends_the_server)
 	visitor_get(&visitor);
 	fake_says(&world, 1, "C\0\0\0\6X\0", 7);
 	UNTIL(&world, visitor.lost);
-	CHECK_INT_EQ(visitor.why, END_SERVER_PROTOCOL);
+	CHECK_INT_EQ(visitor.why, END_SERVER_UNKNOWN);
 	visitor.lost = false;
 	visitor_get(&visitor);
 	fake_says(&world, 2, "!\0\0\0\4", 5);
+	UNTIL(&world, visitor.lost);
+	CHECK_INT_EQ(visitor.why, END_SERVER_UNKNOWN);
+	visitor.lost = false;
+	visitor_get(&visitor);
+	fake_says(&world, 3, "Z\0\0\0\3", 5);
 	UNTIL(&world, visitor.lost);
 	CHECK_INT_EQ(visitor.why, END_SERVER_BAD_HEADER);
 	CHECK(!visitor.server);

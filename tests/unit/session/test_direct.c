@@ -128,6 +128,27 @@ TEST(a_prepared_statement_goes_where_its_text_belongs)
 	     ROUTE_READ, 2);
 }
 
+/* Ends by itself: play fails when a client still waits. */
+TEST(a_block_without_a_server_has_its_time)
+{
+	static const char begun[] = ALICE HOST REPLICA "wait 1500\n> Q(BEGIN)\n< C(BEGIN) Z(T)\n";
+	static const char waits[] = "wait 1500\n" HOST "< T D(primary) C(SELECT) Z(T)\n";
+	static const char ended[] = "< E(FATAL 08P01)\neof\n";
+	static const char ends[] = "> Q(COMMIT)\n< C(COMMIT) Z(I)\n";
+	char script[512];
+
+	snprintf(script, sizeof(script), "%s%s", begun, ended);
+	play_on(SPLIT, "idle_transaction_timeout = 2", script, ROUTE_READ, 1);
+	/* An idle client it is not. */
+	snprintf(script, sizeof(script), "%s%s%s", begun, waits, ends);
+	play_on(SPLIT, "client_idle_timeout = 2", script, ROUTE_WRITE, 1);
+	snprintf(script, sizeof(script), "%swait 1500\n%s%s", begun, ends, ended);
+	play_on(SPLIT, "client_idle_timeout = 2", script, ROUTE_WRITE, 0);
+	/* From its BEGIN on. */
+	snprintf(script, sizeof(script), "%s%s> Q(SLEEP)\n%s", begun, waits, ended);
+	play_on(SPLIT, "transaction_timeout = 2", script, ROUTE_WRITE, 1);
+}
+
 TEST(a_batch_that_is_not_all_here_is_the_primarys)
 {
 	PLAY(ALICE "> P(|SELECT HOST) B(||) E(|0) H\n< 1 2 D(primary) C(SELECT)\n> S\n< Z(I)\n",

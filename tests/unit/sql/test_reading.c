@@ -18,6 +18,7 @@ TEST(turns_that_a_replica_can_run)
 		"BEGIN READ ONLY", "START TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
 		"BEGIN READ ONLY; SELECT 1", "/* pgcarwash: replica */ SELECT pg_is_in_recovery()",
 		"SELECT set_config('a.b', 'c', true)",
+		"SELECT 'log_cnt', last_value(x) OVER w FROM t WINDOW w AS (ORDER BY y)",
 	};
 
 	for (size_t i = 0; i < COUNT_OF(texts); i++)
@@ -32,7 +33,8 @@ TEST(turns_that_it_cannot)
 		"BEGIN READ ONLY ISOLATION LEVEL SERIALIZABLE", "BEGIN READ ONLY; DELETE FROM t",
 		"BEGIN READ ONLY; SET x = 1", "SELECT 1 FROM t FOR UPDATE", "SHOW x",
 		"SELECT pg_is_in_recovery()", "FETCH c", "LISTEN c", "SELECT pg_advisory_lock(1)",
-		"COPY t FROM STDIN",
+		"COPY t FROM STDIN", "SELECT last_value FROM s", "SELECT s.\"log_cnt\" FROM s",
+		"BEGIN READ ONLY; RESET ALL",
 	};
 
 	for (size_t i = 0; i < COUNT_OF(texts); i++)

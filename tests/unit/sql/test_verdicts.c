@@ -26,6 +26,27 @@ TEST(texts_of_one_shape_are_judged_once)
 	verdicts_free(verdicts);
 }
 
+TEST(a_text_that_is_its_shape_is_recalled)
+{
+	static const char *const text = "SELECT * FROM t WHERE x = $1;";
+	struct verdicts *verdicts = verdicts_new(10, 10000, 1);
+	struct verdict verdict = { 0 };
+
+	CHECK(!verdicts_recall(verdicts, slice_of(text), 1, &verdict));
+	CHECK_INT_EQ(judge(verdicts, text).kind, VERDICT_READ);
+	CHECK(verdicts_recall(verdicts, slice_of(text), 1, &verdict));
+	CHECK_INT_EQ(verdict.kind, VERDICT_READ);
+	CHECK_INT_EQ(verdict.statements, 1);
+	CHECK(!verdicts_recall(verdicts, slice_of(text), 2, &verdict));
+	verdicts_overrule(verdicts, slice_of(text), VERDICT_WRITE);
+	CHECK(verdicts_recall(verdicts, slice_of(text), 2, &verdict));
+	CHECK_INT_EQ(verdict.kind, VERDICT_WRITE);
+	/* With a constant it is another one. */
+	CHECK_INT_EQ(judge(verdicts, "SELECT 17").kind, VERDICT_READ);
+	CHECK(!verdicts_recall(verdicts, SLICE_LITERAL("SELECT 17"), 1, &verdict));
+	verdicts_free(verdicts);
+}
+
 TEST(what_is_settled_at_a_look_takes_no_room)
 {
 	struct verdicts *verdicts = verdicts_new(10, 10000, 1);

@@ -243,6 +243,46 @@ TALK(a_block_that_is_refused_ends_the_client)
 	AT_CLIENT(0, "");
 }
 
+/* Sees all of messages, which a test gives as SAYS does, before one of them is dealt with. */
+static bool stays_after_look(struct talk *self, const char *messages)
+{
+	struct slice rest = slice_of(messages), token;
+	struct buffer bytes = BUFFER_EMPTY;
+
+	while (rest.len > 0) {
+		token = talk_cut(&rest, ' ');
+		talk_write_reply(&bytes, token.data[0],
+				 (struct slice){ token.data + 1, token.len - 1 });
+	}
+	backend_guard_look(&self->servers[0], buffer_slice(&bytes));
+	buffer_release(&bytes);
+	return !self->servers[0].guarded;
+}
+
+TALK(what_stays_need_not_be_kept)
+{
+	guard(self, 0);
+	SENDS(0, "Pa=one Ba Dp= E S");
+	CHECK(!stays_after_look(self, "1 2 T"));
+	CHECK(!stays_after_look(self, "1 2 E=25006 ZI"));
+	CHECK(!stays_after_look(self, "1 2 T A D"));
+	CHECK(stays_after_look(self, "1 2 T D C=SELECT ZI"));
+	SAYS(0, "1 2 T D C=SELECT ZI");
+	AT_CLIENT(0, "1 2 T D C=SELECT ZI");
+	GIVES_BACK(0);
+}
+
+TALK(what_is_kept_already_is_not_looked_over)
+{
+	guard(self, 0);
+	SENDS(0, "Pa=one Ba Dp= E S");
+	SAYS(0, "1 2");
+	CHECK(!stays_after_look(self, "T D"));
+	SAYS(0, "T D C=SELECT ZI");
+	AT_CLIENT(0, "1 2 T D C=SELECT ZI");
+	GIVES_BACK(0);
+}
+
 /* ---- turns on a primary, which are only kept ---- */
 
 static void keep(struct talk *self, int server)
