@@ -74,7 +74,7 @@ struct debt {
 struct ledger {
 	struct debt *ring; /* NULL while nothing was ever owed */
 	unsigned cap;	   /* a power of two */
-	unsigned first;	   /* index of the oldest */
+	unsigned first;	   /* index of the oldest, below cap */
 	unsigned len;
 	uint64_t next_number;
 };
@@ -95,7 +95,7 @@ static inline struct debt *ledger_at(const struct ledger *ledger, unsigned i)
 }
 static inline struct debt *ledger_head(const struct ledger *ledger)
 {
-	return ledger->len ? ledger_at(ledger, 0) : 0;
+	return ledger->len ? &ledger->ring[ledger->first] : 0;
 }
 static inline bool ledger_is_empty(const struct ledger *ledger)
 {

@@ -39,9 +39,8 @@ struct slice statement_signature(const struct statement *statement);
 /* The SQL text alone. */
 struct slice statement_text(const struct statement *statement);
 
-#define STATEMENT_NAME_MAX 32
-/* Its name on servers ("pgcarwash_17"), NUL-terminated in out. */
-struct slice statement_name(const struct statement *statement, char out[STATEMENT_NAME_MAX]);
+/* Its name on servers ("pgcarwash_17"), with a NUL behind it; borrowed from the statement. */
+struct slice statement_name(struct statement *statement);
 
 /*
  * The generation goes up when a server reports that the statement's result type changed: a

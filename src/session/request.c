@@ -178,9 +178,11 @@ static bool find_message(struct hand *hand, struct message *message)
 	struct slice    rest = hand->input;
 	size_t          need = 0;
 
-	/* Without input there is no pointer to move. */
-	if (hand->done > 0)
-		rest = (struct slice){ rest.data + hand->done, rest.len - hand->done };
+	if (hand->done == rest.len) {
+		settle(hand);
+		return false;
+	}
+	rest = (struct slice){ rest.data + hand->done, rest.len - hand->done };
 	switch (frame_next(rest, SIDE_CLIENT, &session->roster->limits, message, &need)) {
 	case OK: return true;
 	case AGAIN:

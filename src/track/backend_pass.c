@@ -4,38 +4,34 @@
  * Called by the server's pump for every message, and by backend_reply.c, which does the rest.
  */
 #include "track_internal.h"
+#include "wire/result.h"
 
-static const struct reply_rule rules[] = {
-	{ '1', BIT(DEBT_PARSE), BIT(DEBT_PARSE), true },
-	{ '2', BIT(DEBT_BIND), BIT(DEBT_BIND), true },
-	{ '3', BIT(DEBT_CLOSE), BIT(DEBT_CLOSE), true },
-	{ 't', BIT(DEBT_DESCRIBE), 0, false },
-	{ 'T', BIT(DEBT_DESCRIBE) | RESULTS, BIT(DEBT_DESCRIBE), true },
-	{ 'n', BIT(DEBT_DESCRIBE), BIT(DEBT_DESCRIBE), true },
-	{ 'D', RESULTS, 0, false },
-	{ 'C', RESULTS, BIT(DEBT_EXECUTE), true },
-	{ 'I', RESULTS, BIT(DEBT_EXECUTE), true },
-	{ 's', BIT(DEBT_EXECUTE), BIT(DEBT_EXECUTE), true },
-	{ 'V', BIT(DEBT_FUNCTION), 0, false },
-	{ 'G', RESULTS, 0, false },
-	{ 'H', RESULTS, 0, false },
-	{ 'W', RESULTS, 0, false },
-	{ 'd', RESULTS, 0, false },
-	{ 'c', RESULTS, 0, false },
-	{ 'Z', ENDS, ENDS, false },
+/* By type: one is looked for with every reply. Of types that answer nothing `belongs` is 0. */
+static const struct reply_rule rules[128] = {
+	['1'] = { BIT(DEBT_PARSE), BIT(DEBT_PARSE), true },
+	['2'] = { BIT(DEBT_BIND), BIT(DEBT_BIND), true },
+	['3'] = { BIT(DEBT_CLOSE), BIT(DEBT_CLOSE), true },
+	['t'] = { BIT(DEBT_DESCRIBE), 0, false },
+	['T'] = { BIT(DEBT_DESCRIBE) | RESULTS, BIT(DEBT_DESCRIBE), true },
+	['n'] = { BIT(DEBT_DESCRIBE), BIT(DEBT_DESCRIBE), true },
+	['D'] = { RESULTS, 0, false },
+	['C'] = { RESULTS, BIT(DEBT_EXECUTE), true },
+	['I'] = { RESULTS, BIT(DEBT_EXECUTE), true },
+	['s'] = { BIT(DEBT_EXECUTE), BIT(DEBT_EXECUTE), true },
+	['V'] = { BIT(DEBT_FUNCTION), 0, false },
+	['G'] = { RESULTS, 0, false },
+	['H'] = { RESULTS, 0, false },
+	['W'] = { RESULTS, 0, false },
+	['d'] = { RESULTS, 0, false },
+	['c'] = { RESULTS, 0, false },
+	['Z'] = { ENDS, ENDS, false },
 };
 
 const struct reply_rule *reply_rule_of(char type)
 {
-	/* Asked for every reply: by type, not by search. */
-	static const unsigned char place[128] = {
-		['1'] = 1,  ['2'] = 2,  ['3'] = 3,  ['t'] = 4,  ['T'] = 5,  ['n'] = 6,
-		['D'] = 7,  ['C'] = 8,  ['I'] = 9,  ['s'] = 10, ['V'] = 11, ['G'] = 12,
-		['H'] = 13, ['W'] = 14, ['d'] = 15, ['c'] = 16, ['Z'] = 17,
-	};
-	unsigned i = place[type & 0x7f];
+	unsigned i = (unsigned char)type;
 
-	return i > 0 && rules[i - 1].type == type ? &rules[i - 1] : NULL;
+	return i < COUNT_OF(rules) && rules[i].belongs != 0 ? &rules[i] : NULL;
 }
 
 /* A tag that on_tag has nothing to learn from. */
@@ -84,5 +80,27 @@ bool backend_rows_flow(struct backend *backend, struct conversation **creditor)
 		return false;
 	*creditor = head->creditor;
 	backend->told = true;
+	return true;
+}
+
+/* What on_answer would do with the ReadyForQuery that ends all that the server owes. */
+bool backend_ends_turn(struct backend *backend, const struct message *message, struct reply *reply)
+{
+	const struct debt *head = ledger_head(&backend->ledger);
+	char status;
+
+	if (head == NULL || backend->ledger.len != 1 || (BIT(head->kind) & ENDS) == 0 ||
+	    head->fate != FATE_FORWARD || head->creditor == NULL || head->had != NULL ||
+	    backend->held.len > 0 || backend->held.failed || backend->stray_syncs > 0 ||
+	    backend->guarded || result_read_ready(message->body, &status) != OK)
+		return false;
+	reply->creditor = head->creditor;
+	backend_settle(backend);
+	backend->status = status;
+	backend->copy = COPY_NONE;
+	backend->copy_syncs = 0;
+	backend_end_turn(backend);
+	reply->ready = true;
+	reply->turn_over = backend_is_clean(backend);
 	return true;
 }

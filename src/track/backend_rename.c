@@ -41,8 +41,7 @@ bool backend_write_renamed(struct backend *backend, const struct debt *debt,
 			   const struct message *message)
 {
 	const struct binding *binding;
-	char room[STATEMENT_NAME_MAX];
-	struct slice name = statement_name(debt->uses, room);
+	struct slice name = statement_name(debt->uses);
 	struct slice rest = message->body;
 	const char *at = find_name(rest, name);
 	size_t mark;

@@ -350,12 +350,16 @@ static struct reply on_ready(struct backend *backend, struct reply reply,
 	return reply;
 }
 
+void backend_end_turn(struct backend *backend)
+{
+	backend->told = backend->recording = backend->retried = backend->keeps = false;
+	buffer_clear(&backend->replay);
+}
+
 static struct reply note_turn(struct backend *backend, struct reply reply)
 {
-	if (reply.ready) {
-		backend->told = backend->recording = backend->retried = backend->keeps = false;
-		buffer_clear(&backend->replay);
-	}
+	if (reply.ready)
+		backend_end_turn(backend);
 	return reply;
 }
 
@@ -540,7 +544,8 @@ struct reply backend_reply_now(struct backend *backend, const struct message *me
 	struct reply reply = { .action = REPLY_FORWARD };
 
 	buffer_clear(&backend->own);
-	if (backend_passes(backend, message, &reply.creditor))
+	if (message->type == 'Z' ? backend_ends_turn(backend, message, &reply)
+				 : backend_passes(backend, message, &reply.creditor))
 		return reply;
 	switch (message->type) {
 	case 'E': return on_error(backend, message);

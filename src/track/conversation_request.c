@@ -291,12 +291,16 @@ static bool is_plain_batch(const struct conversation *conversation, const struct
 /* The debt of a message that needs no more than one, or -1. */
 static int plain_kind(const struct message *message)
 {
+	static const char unnamed_portal[] = { 'P', '\0' };
 	struct target_view view;
 
 	switch (message->type) {
 	case 'E': return DEBT_EXECUTE;
 	case 'S': return DEBT_SYNC;
 	case 'D':
+		if (message->body.len == sizeof(unnamed_portal) &&
+		    memcmp(message->body.data, unnamed_portal, sizeof(unnamed_portal)) == 0)
+			return DEBT_DESCRIBE;
 		if (query_read_target(message->body, &view) == OK && view.kind == 'P')
 			return DEBT_DESCRIBE;
 		return -1;

@@ -22,11 +22,10 @@ void ledger_init(struct ledger *ledger)
 	*ledger = (struct ledger){ 0 };
 }
 
-static void release_debt(struct debt *debt)
+static __attribute__((noinline)) void release_noted(struct debt *debt)
 {
 	statement_unref(debt->prepared);
 	statement_unref(debt->unnamed);
-	statement_unref(debt->uses);
 	varset_unref(debt->had);
 	varset_unref(debt->wants);
 	binding_free(debt->binding);
@@ -34,6 +33,18 @@ static void release_debt(struct debt *debt)
 		buffer_release(debt->instead);
 		mem_free(debt->instead);
 	}
+}
+
+/* Most debts own nothing, or but a reference to the statement they use. */
+static inline void release_debt(struct debt *debt)
+{
+	uintptr_t noted = (uintptr_t)debt->prepared | (uintptr_t)debt->unnamed |
+			  (uintptr_t)debt->had | (uintptr_t)debt->wants |
+			  (uintptr_t)debt->binding | (uintptr_t)debt->instead;
+
+	statement_unref(debt->uses);
+	if (noted != 0)
+		release_noted(debt);
 }
 
 void ledger_release(struct ledger *ledger)
@@ -72,7 +83,9 @@ struct debt *ledger_owe(struct ledger *ledger, enum debt_kind kind)
 		return NULL;
 	ledger->len++;
 	debt = ledger_at(ledger, ledger->len - 1);
-	*debt = (struct debt){ .kind = kind, .number = ++ledger->next_number };
+	memset(debt, 0, sizeof(*debt));
+	debt->kind = kind;
+	debt->number = ++ledger->next_number;
 	return debt;
 }
 

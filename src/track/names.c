@@ -57,13 +57,30 @@ void names_release(struct names *names)
 	names->table = NULL;
 }
 
+/* A client uses one statement over and over, or all in the order it prepared them. */
+static struct binding *guess(const struct name_table *table, struct slice name)
+{
+	struct list_node *next;
+	struct binding *binding = table->latest;
+
+	if (binding == NULL || slice_equal(binding_name(binding), name))
+		return binding;
+	next = list_next(&table->all, &binding->node);
+	if (next == NULL)
+		next = list_first(&table->all);
+	binding = CONTAINER_OF(next, struct binding, node);
+	return slice_equal(binding_name(binding), name) ? binding : NULL;
+}
+
 struct binding *names_find(const struct names *names, struct slice name)
 {
 	struct binding *binding;
 
 	if (names->table == NULL)
 		return NULL;
-	binding = map_get(&names->table->bindings, name);
+	binding = guess(names->table, name);
+	if (binding == NULL)
+		binding = map_get(&names->table->bindings, name);
 	if (binding != NULL)
 		names->table->latest = binding;
 	return binding;

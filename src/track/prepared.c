@@ -58,10 +58,24 @@ unsigned prepared_set_count(const struct prepared_set *set)
 	return set ? set->by_use.len : 0;
 }
 
+/* Clients use one statement over and over, or go round: it is the newest, or the oldest. */
+static struct prepared *find(const struct prepared_set *set, struct statement *statement)
+{
+	struct list_node *ends[] = { list_last(&set->by_use), list_first(&set->by_use) };
+
+	for (size_t i = 0; i < COUNT_OF(ends) && ends[i] != NULL; i++) {
+		struct prepared *entry = CONTAINER_OF(ends[i], struct prepared, node);
+
+		if (entry->statement == statement)
+			return entry;
+	}
+	return map_get(&set->by_statement, pointer_key(&statement));
+}
+
 bool prepared_set_use(struct prepared_set *set, struct statement *statement,
 		      struct prepared_copy *copy)
 {
-	struct prepared *entry = map_get(&set->by_statement, pointer_key(&statement));
+	struct prepared *entry = find(set, statement);
 
 	if (entry == NULL)
 		return false;

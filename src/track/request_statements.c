@@ -63,13 +63,12 @@ static enum copy find_copy(struct backend *backend, struct statement *statement,
 static enum result write_close(struct conversation *conversation, struct backend *backend,
 			       struct statement *statement)
 {
-	char name[STATEMENT_NAME_MAX];
 	struct prepared_copy found;
 	struct debt *debt = conversation_owe(conversation, backend, DEBT_CLOSE, FATE_SWALLOW);
 
 	if (debt == NULL)
 		return BROKEN;
-	query_write_target(&backend->before, 'C', 'S', statement_name(statement, name));
+	query_write_target(&backend->before, 'C', 'S', statement_name(statement));
 	backend->last_close = debt->number;
 	/* The set's reference may be the last but for this. */
 	debt->prepared = statement_ref(statement);
@@ -107,7 +106,6 @@ static bool needs_close(struct backend *backend, struct statement *statement)
 static struct debt *write_parse(struct conversation *conversation, struct backend *backend,
 				struct statement *statement, enum debt_fate fate)
 {
-	char name[STATEMENT_NAME_MAX];
 	struct prepared_copy copy;
 	struct debt *debt;
 
@@ -125,7 +123,7 @@ static struct debt *write_parse(struct conversation *conversation, struct backen
 	if (prepared_set_add(backend->prepared, statement, copy) != OK)
 		return NULL;
 	debt->prepared = statement_ref(statement);
-	query_write_parse(&backend->before, statement_name(statement, name),
+	query_write_parse(&backend->before, statement_name(statement),
 			  statement_signature(statement));
 	backend->parses++;
 	return debt;
@@ -447,7 +445,6 @@ struct step request_bind(struct conversation *conversation, struct backend *back
 {
 	struct bind_view view;
 	struct statement *shared;
-	char name[STATEMENT_NAME_MAX];
 	struct step step = step_forward();
 
 	if (query_read_bind(message->body, &view) != OK)
@@ -458,7 +455,7 @@ struct step request_bind(struct conversation *conversation, struct backend *back
 			    view.statement.len ? shared : conversation->unnamed);
 	if (shared != NULL) {
 		query_write_bind_head(&backend->before, &view, message->len,
-				      statement_name(shared, name));
+				      statement_name(shared));
 		step.skip = MESSAGE_HEADER_LEN + view.head_len;
 	}
 	return step_behind_ours(backend, step);
@@ -477,7 +474,6 @@ struct step request_describe(struct conversation *conversation, struct backend *
 {
 	struct target_view view;
 	struct statement *shared;
-	char name[STATEMENT_NAME_MAX];
 
 	if (query_read_target(message->body, &view) != OK)
 		return step_end(END_BROKEN_DESCRIBE);
@@ -491,7 +487,7 @@ struct step request_describe(struct conversation *conversation, struct backend *
 		return step_end(END_NO_MEMORY);
 	if (shared == NULL)
 		return step_behind_ours(backend, step_forward());
-	query_write_target(&backend->before, 'D', 'S', statement_name(shared, name));
+	query_write_target(&backend->before, 'D', 'S', statement_name(shared));
 	return step_behind_ours(backend, step_drop());
 }
 

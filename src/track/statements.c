@@ -11,6 +11,9 @@
 #include "sql/scan.h"
 #include "track_internal.h"
 
+/* Room for the longest name on servers and its NUL. */
+#define NAME_MAX_LEN 32
+
 struct statement_store {
 	struct map by_signature;
 	uint64_t next_id;
@@ -26,6 +29,8 @@ struct statement {
 	uint32_t len;
 	uint64_t judged; /* generation of functions that verdict was made with; 0: not */
 	struct verdict verdict;
+	uint32_t name_len;	 /* 0: nobody has asked for the name yet */
+	char name[NAME_MAX_LEN]; /* on servers */
 	char signature[];
 };
 
@@ -122,19 +127,26 @@ struct slice statement_text(const struct statement *statement)
 	return (struct slice){ statement->signature, len };
 }
 
-struct slice statement_name(const struct statement *statement, char out[STATEMENT_NAME_MAX])
+/* By hand, because it is done for every first Bind; kept, because of all the others. */
+static void make_name(struct statement *statement)
 {
-	char digits[STATEMENT_NAME_MAX];
+	char digits[NAME_MAX_LEN];
 	size_t len = sizeof(STATEMENT_PREFIX) - 1, count = 0;
 
-	/* Written for every Bind, hence by hand. */
-	memcpy(out, STATEMENT_PREFIX, len);
+	memcpy(statement->name, STATEMENT_PREFIX, len);
 	for (uint64_t id = statement->id; count == 0 || id > 0; id /= 10)
 		digits[count++] = (char)('0' + id % 10);
 	while (count > 0)
-		out[len++] = digits[--count];
-	out[len] = '\0';
-	return (struct slice){ out, len };
+		statement->name[len++] = digits[--count];
+	statement->name[len] = '\0';
+	statement->name_len = (uint32_t)len;
+}
+
+struct slice statement_name(struct statement *statement)
+{
+	if (statement->name_len == 0)
+		make_name(statement);
+	return (struct slice){ statement->name, statement->name_len };
 }
 
 uint32_t statement_generation(const struct statement *statement)

@@ -82,7 +82,6 @@ bool backend_is_open(const struct backend *backend, uint64_t number);
 #define ENDS	  (BIT(DEBT_QUERY) | BIT(DEBT_FUNCTION) | BIT(DEBT_SYNC))
 
 struct reply_rule {
-	char type;
 	unsigned belongs; /* kinds of debt it may be an answer to */
 	unsigned settles; /* kinds it is the whole answer to */
 	bool plain;	  /* backend_passes may do with it */
@@ -117,6 +116,13 @@ enum result backend_take_back(struct backend *backend) MUST_USE;
  */
 enum result backend_undo_turn(struct backend *backend, unsigned answered) MUST_USE;
 
+/*
+ * backend_pass.c: the short way for a ReadyForQuery. False: nothing was done. True: *reply, which
+ * forwards to nobody when it comes, says all that follows.
+ */
+bool backend_ends_turn(struct backend *backend, const struct message *message, struct reply *reply);
+/* backend_reply.c: its creditor hears that the turn is over; nothing of it is kept. */
+void backend_end_turn(struct backend *backend);
 /* backend_reply.c: the message now, guarded or not. */
 struct reply backend_reply_now(struct backend *backend, const struct message *message);
 /* backend_guard.c: nothing is kept any more. */

@@ -6,9 +6,11 @@
  */
 
 #include <assert.h>
+#include <string.h>
 
 #include "wire/query.h"
 #include "wire/reader.h"
+#include "wire/wire_internal.h"
 #include "wire/writer.h"
 
 enum result query_read_parse(struct slice body, struct parse_view *view)
@@ -76,21 +78,39 @@ void query_write_parse(struct buffer *out, struct slice name, struct slice signa
 	writer_end(out, mark);
 }
 
+/* Gives where the next byte goes. */
+static char *put_text(char *at, struct slice text)
+{
+	assert(text.len == 0 || !memchr(text.data, 0, text.len));
+	if (text.len > 0)
+		memcpy(at, text.data, text.len);
+	at[text.len] = '\0';
+	return at + text.len + 1;
+}
+
 void query_write_bind_head(struct buffer *out, const struct bind_view *old, uint32_t old_len,
 			   struct slice statement)
 {
 	uint64_t tail_len = (uint64_t)old_len - old->head_len;
 	uint64_t len = 4 + tail_len + old->portal.len + statement.len + 2;
+	size_t head_len;
+	char *head, *end;
 
 	assert(old_len >= old->head_len);
 	if (len > INT32_MAX) {
 		out->failed = true;
 		return;
 	}
-	writer_u8(out, 'B');
-	writer_u32(out, (uint32_t)len);
-	writer_text(out, old->portal);
-	writer_text(out, statement);
+	/* Written for every Bind, hence in one piece. */
+	head_len = MESSAGE_HEADER_LEN + old->portal.len + statement.len + 2;
+	head = buffer_reserve(out, head_len);
+	if (!head)
+		return;
+	head[0] = 'B';
+	wire_store_u32(head + 1, (uint32_t)len);
+	end = put_text(put_text(head + MESSAGE_HEADER_LEN, old->portal), statement);
+	assert(end == head + head_len);
+	out->len += (size_t)(end - head);
 }
 
 void query_write_target(struct buffer *out, char type, char kind, struct slice name)

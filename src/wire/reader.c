@@ -66,8 +66,13 @@ int32_t reader_i32(struct reader *reader)
 struct slice reader_text(struct reader *reader)
 {
 	size_t left = (size_t)(reader->end - reader->at);
-	const char *nul = memchr(reader->at, 0, left);
 	struct slice text = SLICE_NONE;
+	const char *nul;
+
+	/* The most common of all: the unnamed portal or statement. */
+	if (left > 0 && *reader->at == '\0')
+		return (struct slice){ reader->at++, 0 };
+	nul = memchr(reader->at, 0, left);
 
 	if (!nul) {
 		(void)take(reader, left + 1);
