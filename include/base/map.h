@@ -29,6 +29,8 @@ void map_init(struct map *map, uint64_t seed);
 void map_release(struct map *map);
 /* The value, or NULL. */
 void *map_get(const struct map *map, struct slice key);
+/* The map's own copy of key, valid until it is removed; SLICE_NONE when it is not there. */
+struct slice map_own_key(const struct map *map, struct slice key);
 /* Puts value under key, replacing what was there; BROKEN without memory (nothing changed). */
 enum result map_put(struct map *map, struct slice key, void *value) MUST_USE;
 /* Takes key out and gives its value, NULL when it was not there. */

@@ -125,6 +125,13 @@ void *map_get(const struct map *map, struct slice key)
 	return place ? (*place)->value : NULL;
 }
 
+struct slice map_own_key(const struct map *map, struct slice key)
+{
+	struct map_entry **place = find(map, key, hash_bytes(key.data, key.len, map->seed));
+
+	return place ? (struct slice){ (*place)->key, (*place)->key_len } : SLICE_NONE;
+}
+
 static enum result resize(struct map *map, size_t slot_count)
 {
 	struct map grown = *map;

@@ -3,9 +3,10 @@
  * the client's own start-up settings, lent to it as soon as they have logged in, closed when they
  * are given back. They count in all limits of the pool, but nobody else's login depends on theirs.
  *
- * Who wants one is a claim, a waiter in pool->claims. Invariants: claim->own and server->claim name
- * each other, from the dialling to the lending; a claim without a server is one for which there was
- * no room yet. Called by queue.c and pool_open.c, and by the server when its login ends.
+ * Who wants one is a claim, a waiter in pool->claims. Invariants: claim->dedicated->server and
+ * server->claim name each other, from the dialling to the lending; a claim without a server is one
+ * for which there was no room yet. Called by queue.c and pool_open.c, and by the server when its
+ * login ends.
  */
 
 #include <assert.h>
@@ -46,9 +47,9 @@ static void open_for(struct waiter *claim)
 		return;
 	}
 	server->dedicated = true;
-	server->replication = claim->replication;
+	server->replication = claim->dedicated->replication;
 	server->claim = claim;
-	claim->own = server;
+	claim->dedicated->server = server;
 	pool->dedicated++;
 	pool->dedicated_logins++;
 }
@@ -60,7 +61,7 @@ void dedicated_open(struct pool *pool)
 	LIST_EACH(&pool->claims, node) {
 		struct waiter *claim = claim_at(node);
 
-		if (claim->own)
+		if (claim->dedicated->server)
 			continue;
 		if (!make_room(pool))
 			return;
@@ -79,7 +80,7 @@ void dedicated_grant(struct pool *pool)
 {
 	LIST_EACH(&pool->claims, node) {
 		struct waiter *claim = claim_at(node);
-		struct server *server = claim->own;
+		struct server *server = claim->dedicated->server;
 		struct span    waited;
 
 		if (!server || server->state != SERVER_LOGIN || server->login)
@@ -88,37 +89,50 @@ void dedicated_grant(struct pool *pool)
 		pool_home(pool)->counters.wait_us += (uint64_t)waited.us;
 		list_remove(&pool->claims, node);
 		claim->pool = NULL;
-		claim->own = NULL;
+		claim->dedicated->server = NULL;
 		server_lend(server, &claim->borrower);
 		stream_resume(server->stream);
-		claim->on_grant(claim, server);
+		claim->events->on_grant(claim, server);
 	}
 }
 
 void dedicated_refuse(struct waiter *claim, enum ending why, struct slice error)
 {
-	size_t mark;
+	struct dedicated *dedicated = claim->dedicated;
+	size_t            mark;
 
-	if (claim->own) {
-		claim->own->claim = NULL;
-		server_close(claim->own, why, NULL);
-		claim->own = NULL;
+	if (dedicated->server) {
+		dedicated->server->claim = NULL;
+		server_close(dedicated->server, why, NULL);
+		dedicated->server = NULL;
 	}
 	if (error.data) {
-		mark = writer_begin(&claim->error, 'E');
-		writer_bytes(&claim->error, error);
-		writer_end(&claim->error, mark);
+		mark = writer_begin(&dedicated->error, 'E');
+		writer_bytes(&dedicated->error, error);
+		writer_end(&dedicated->error, mark);
 	}
 	pool_refuse(claim, why);
 }
 
+void dedicated_tell(struct waiter *claim, enum ending why)
+{
+	struct buffer error = claim->dedicated->error;
+
+	/* The one who is told may free what it wanted. */
+	buffer_init(&claim->dedicated->error);
+	claim->events->on_refuse(claim, why, buffer_slice(&error));
+	buffer_release(&error);
+}
+
 void dedicated_withdraw(struct waiter *claim)
 {
-	struct server *server = claim->own;
+	struct dedicated *dedicated = claim->dedicated;
 
-	buffer_release(&claim->error);
-	if (!server)
+	if (!dedicated)
 		return;
-	server_close(server, END_REPLICATION_GONE, NULL);
-	assert(!claim->own);
+	buffer_release(&dedicated->error);
+	if (!dedicated->server)
+		return;
+	server_close(dedicated->server, END_REPLICATION_GONE, NULL);
+	assert(!dedicated->server);
 }

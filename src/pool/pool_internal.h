@@ -230,6 +230,8 @@ void dedicated_is_ready(struct server *server);
 void dedicated_refuse(struct waiter *waiter, enum ending why, struct slice error);
 /* The claim is withdrawn. */
 void dedicated_withdraw(struct waiter *waiter);
+/* It was refused, with this, and is in no list any more: tells it, with what its server said. */
+void dedicated_tell(struct waiter *waiter, enum ending why);
 
 /* ---- server_secure.c ---- */
 

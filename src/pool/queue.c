@@ -20,7 +20,7 @@ static struct list *list_of(struct waiter *waiter)
 		return &pool->held;
 	if (waiter->place == WAITER_AGAIN)
 		return &pool->again;
-	if (waiter->startup)
+	if (waiter->dedicated)
 		return &pool->claims;
 	return waiter->for_login ? &pool->logins : &pool->waiters;
 }
@@ -97,7 +97,7 @@ void pool_requeue(struct pool *pool)
 	LIST_EACH(&pool->claims, node) {
 		struct waiter *claim = CONTAINER_OF(node, struct waiter, node);
 
-		if (!claim->own)
+		if (!claim->dedicated->server)
 			ask_anew(claim);
 	}
 }
@@ -138,7 +138,7 @@ static enum ending reason_to_refuse(const struct pool *pool, const struct waiter
 		return END_DATABASE_REMOVED;
 	if (pool->pools->shutting_down)
 		return END_SERVER_SHUTDOWN;
-	if (!waiter->startup && tells_failure(pool))
+	if (!waiter->dedicated && tells_failure(pool))
 		return END_SERVER_LOGIN_CACHED;
 	return END_NONE;
 }
@@ -202,7 +202,7 @@ void pool_hold(struct pool *home, struct waiter *waiter)
 enum result pool_ask(struct pool *pool, struct waiter *waiter, struct server **server)
 {
 	bool refuses = reason_to_refuse(pool, waiter) != END_NONE;
-	bool is_any = !waiter->for_login && !waiter->startup;
+	bool is_any = !waiter->for_login && !waiter->dedicated;
 
 	*server = NULL;
 	if (pool_is_spread(pool) && !waiter->for_login) {
@@ -247,7 +247,7 @@ static void grant_logins(struct pool *pool)
 
 		leave(waiter);
 		pool_home(pool)->counters.wait_us += waited_us(waiter, pool);
-		waiter->on_grant(waiter, NULL);
+		waiter->events->on_grant(waiter, NULL);
 	}
 }
 
@@ -262,7 +262,7 @@ static void grant(struct pool *pool, struct server *server)
 	}
 	leave(waiter);
 	lend(pool, waiter, server, true);
-	waiter->on_grant(waiter, server);
+	waiter->events->on_grant(waiter, server);
 }
 
 static void grant_waiters(struct pool *pool)
@@ -289,15 +289,13 @@ static void tell_refusals(struct pool *pool)
 		struct waiter *waiter =
 			CONTAINER_OF(list_first(&pool->refusals), struct waiter, node);
 		enum ending   why = waiter->refused;
-		struct buffer error;
 
 		leave(waiter);
 		waiter->refused = END_NONE;
-		error = waiter->error;
-		buffer_init(&waiter->error);
-		waiter->on_refuse(waiter, why,
-		                  waiter->startup ? buffer_slice(&error) : error_for(pool, why));
-		buffer_release(&error);
+		if (waiter->dedicated)
+			dedicated_tell(waiter, why);
+		else
+			waiter->events->on_refuse(waiter, why, error_for(pool, why));
 	}
 }
 
@@ -312,10 +310,10 @@ static void tell_again(struct pool *home)
 
 		leave(waiter);
 		waiter->resumed = true;
-		if (waiter->on_again)
-			waiter->on_again(waiter);
+		if (waiter->events->on_again)
+			waiter->events->on_again(waiter);
 		else if (pool_ask(home, waiter, &server) == OK)
-			waiter->on_grant(waiter, server);
+			waiter->events->on_grant(waiter, server);
 	}
 }
 

@@ -339,7 +339,7 @@ void server_close(struct server *server, enum ending why, const char *text)
 	server_login_free(server);
 	server_count_parses(server);
 	if (server->claim)
-		server->claim->own = NULL;
+		server->claim->dedicated->server = NULL;
 	server->claim = NULL;
 	server->lost = why;
 	server_enter(server, SERVER_LEAVING);

@@ -86,7 +86,7 @@ static void send_startup(struct server *server)
 	write_pair(&out, "application_name", entry->application_name);
 	/* The same name once more: PostgreSQL takes the last (its ProcessStartupPacket). */
 	if (server->claim)
-		buffer_append_slice(&out, buffer_slice(server->claim->startup));
+		buffer_append_slice(&out, buffer_slice(server->claim->dedicated->startup));
 	startup_write_end(&out, mark);
 	send_out(server, &out);
 }

@@ -16,31 +16,44 @@
 #include "pool/pools.h"
 
 struct cancel {
-	struct list_node node;      /* in target->cancels, while there is a target */
-	struct session  *requester; /* NULL: it did not wait */
-	struct session  *target;    /* NULL: it is gone, or its query is; or it is a peer's */
-	struct forward  *forward;   /* on its way to a peer; NULL: it is for one of ours */
-	uint64_t         query;     /* which of the target's queries is meant */
+	struct cancel  *next;      /* aimed at the same target */
+	struct cancel **place;     /* what points to this one, while there is a target */
+	struct session *requester; /* NULL: it did not wait */
+	struct session *target;    /* NULL: it is gone, or its query is; or it is a peer's */
+	struct forward *forward;   /* on its way to a peer; NULL: it is for one of ours */
+	uint64_t        query;     /* which of the target's queries is meant */
 };
 
-static struct slice key_of(const struct session *session)
+struct slice cancel_key_of(const struct session *session)
 {
-	return (struct slice){ (const char *)session->key, session->key_len };
+	return (struct slice){ session->key, session->key_len };
+}
+
+enum result cancel_keep_key(struct session *session, struct slice key)
+{
+	struct map *keys = &session->roster->keys;
+
+	if (map_get(keys, key) != NULL || map_put(keys, key, session) != OK)
+		return BROKEN;
+	session->key = map_own_key(keys, key).data;
+	session->key_len = (uint8_t)key.len;
+	return OK;
 }
 
 enum result cancel_give_key(struct session *session, size_t len)
 {
 	struct roster *roster = session->roster;
+	uint8_t        bytes[CANCEL_KEY_LONG];
+	struct slice   key = { (const char *)bytes, len };
+	enum result    result;
 
-	session->key_len = (uint8_t)len;
 	do {
-		random_bytes(session->key, len);
-		cancel_key_shape(session->key, (unsigned)roster->settings->peer_id);
-	} while (map_get(&roster->keys, key_of(session)) != NULL);
-	if (map_put(&roster->keys, key_of(session), session) == OK)
-		return OK;
-	session->key_len = 0;
-	return BROKEN;
+		random_bytes(bytes, len);
+		cancel_key_shape(bytes, (unsigned)roster->settings->peer_id);
+	} while (map_get(&roster->keys, key) != NULL);
+	result = cancel_keep_key(session, key);
+	explicit_bzero(bytes, sizeof(bytes));
+	return result;
 }
 
 static void finish(struct session *requester, enum ending why)
@@ -57,10 +70,24 @@ static bool still_wanted(void *ctx)
 	       cancel->target->query_number == cancel->query;
 }
 
+static void aim(struct cancel *cancel, struct session *target)
+{
+	cancel->target = target;
+	cancel->query = target->query_number;
+	cancel->next = target->cancels;
+	cancel->place = &target->cancels;
+	if (cancel->next != NULL)
+		cancel->next->place = &cancel->next;
+	target->cancels = cancel;
+}
+
 static void let_go(struct cancel *cancel)
 {
-	if (cancel->target != NULL)
-		list_remove(&cancel->target->cancels, &cancel->node);
+	if (cancel->target == NULL)
+		return;
+	*cancel->place = cancel->next;
+	if (cancel->next != NULL)
+		cancel->next->place = cancel->place;
 	cancel->target = NULL;
 }
 
@@ -85,10 +112,8 @@ static void cancel_working(struct session *requester, struct session *target)
 		finish(requester, END_NO_MEMORY);
 		return;
 	}
-	*cancel = (struct cancel){ .requester = requester,
-		                   .target = target,
-		                   .query = target->query_number };
-	list_append(&target->cancels, &cancel->node);
+	cancel->requester = requester;
+	aim(cancel, target);
 	requester->cancel = cancel;
 	if (canceler_start(target->server, still_wanted, on_done, cancel) == OK)
 		return;
@@ -161,10 +186,11 @@ void cancel_begin(struct session *requester, struct slice key)
 void cancel_forget(struct session *session)
 {
 	if (session->key_len > 0)
-		map_remove(&session->roster->keys, key_of(session));
+		map_remove(&session->roster->keys, cancel_key_of(session));
+	session->key = NULL;
 	session->key_len = 0;
-	LIST_EACH(&session->cancels, node)
-		let_go(CONTAINER_OF(node, struct cancel, node));
+	while (session->cancels != NULL)
+		let_go(session->cancels);
 	if (session->cancel == NULL)
 		return;
 	/* The cancel goes on: PostgreSQL, too, delivers what it has read. */

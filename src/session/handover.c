@@ -69,13 +69,9 @@ static enum result keep_names(struct session *session, const struct handover_cli
 
 static enum result keep_key(struct session *session, struct slice key)
 {
-	if (key.len < CANCEL_KEY_MIN || key.len > sizeof(session->key) ||
-	    map_get(&session->roster->keys, key) != NULL ||
-	    map_put(&session->roster->keys, key, session) != OK)
+	if (key.len < CANCEL_KEY_MIN || key.len > CANCEL_KEY_LONG)
 		return BROKEN;
-	memcpy(session->key, key.data, key.len);
-	session->key_len = (uint8_t)key.len;
-	return OK;
+	return cancel_keep_key(session, key);
 }
 
 static const struct varset *wanted(struct session *session, const struct handover_client *client)

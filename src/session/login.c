@@ -39,6 +39,7 @@ void login_free(struct session *session)
 	buffer_release(&login->options);
 	buffer_release(&login->params);
 	buffer_release(&login->unknown);
+	session->waiter.dedicated = NULL;
 	mem_free(login);
 	session->login = NULL;
 }

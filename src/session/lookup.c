@@ -471,6 +471,11 @@ static void on_refuse(struct waiter *waiter, enum ending why, struct slice error
 	finish(lookup, why == END_SERVER_SHUTDOWN ? END_POOLER_SHUTTING_DOWN : END_CONFIG_ERROR);
 }
 
+static const struct waiter_events waits = {
+	.on_grant = on_grant,
+	.on_refuse = on_refuse,
+};
+
 struct lookup *lookup_start(struct roster *roster, const struct lookup_wish *wish)
 {
 	struct lookup *lookup = mem_alloc_zero(sizeof(*lookup));
@@ -493,8 +498,7 @@ struct lookup *lookup_start(struct roster *roster, const struct lookup_wish *wis
 		return NULL;
 	}
 	lookup->waiter.borrower = (struct borrower){ &events, lookup };
-	lookup->waiter.on_grant = on_grant;
-	lookup->waiter.on_refuse = on_refuse;
+	lookup->waiter.events = &waits;
 	if (pool_ask(lookup->pool, &lookup->waiter, &server) == OK)
 		begin(lookup, server);
 	return lookup;

@@ -54,7 +54,6 @@ static void on_grant(struct waiter *waiter, struct server *server)
 	if (session_is_leaving(session))
 		return;
 	pool_counters(session->pool)->client_logins++;
-	waiter->startup = NULL;
 	login_free(session);
 	session_find_timeouts(session);
 	session_enter(session, SESSION_IDLE);
@@ -100,15 +99,20 @@ static void on_again(struct waiter *waiter)
 	ask(CONTAINER_OF(waiter, struct session, waiter));
 }
 
+static const struct waiter_events waits = {
+	.on_grant = on_grant,
+	.on_refuse = session_refused,
+	.on_again = on_again,
+};
+
 void replication_begin(struct session *session)
 {
 	struct waiter *waiter = &session->waiter;
 
 	waiter->borrower = (struct borrower){ &reply_events, session };
-	waiter->startup = &session->login->params;
-	waiter->replication = session->replication;
-	waiter->on_grant = on_grant;
-	waiter->on_refuse = session_refused;
-	waiter->on_again = on_again;
+	waiter->events = &waits;
+	waiter->dedicated = &session->login->dedicated;
+	*waiter->dedicated = (struct dedicated){ .startup = &session->login->params,
+		                                 .replication = session->replication };
 	ask(session);
 }

@@ -218,15 +218,19 @@ static void on_again(struct waiter *waiter)
 		on_grant(waiter, server);
 }
 
+static const struct waiter_events waits = {
+	.on_grant = on_grant,
+	.on_refuse = session_refused,
+	.on_again = on_again,
+};
+
 static void init_waiter(struct session *session)
 {
 	struct waiter *waiter = &session->waiter;
 
 	waiter->borrower = (struct borrower){ &reply_events, session };
 	waiter->for_login = false;
-	waiter->on_grant = on_grant;
-	waiter->on_refuse = session_refused;
-	waiter->on_again = on_again;
+	waiter->events = &waits;
 }
 
 void request_begin(struct session *session)

@@ -186,7 +186,6 @@ struct session *roster_add_session(struct roster *roster, int fd)
 	session->id = pools_next_id(roster->pools);
 	session->connected = loop_now(roster->loop);
 	session->pump.run = run_pump;
-	list_init(&session->cancels);
 	timer_init(&session->deadline, roster->loop, session_on_deadline, session);
 	list_append(&roster->sessions, &session->node);
 	roster->logging_in++;

@@ -108,7 +108,7 @@ void session_facts(const struct session *session, struct session_facts *facts)
 		.connected = session->connected,
 		.requested = session->query_began,
 		.replication = session->replication,
-		.key = { (const char *)session->key, session->key_len },
+		.key = cancel_key_of(session),
 		.conversation = session->conversation,
 	};
 	if (session->state == SESSION_WAITING || list_has(&session->waiter.node))
@@ -225,10 +225,9 @@ static void uncount(struct session *session)
 
 static void reap(struct loop_task *task)
 {
-	struct session *session = CONTAINER_OF(task, struct session, reap);
+	struct session *session = CONTAINER_OF(task, struct session, pump);
 
 	timer_release(&session->deadline);
-	loop_forget(session->roster->loop, &session->pump);
 	conversation_free(session->conversation);
 	direct_close(session);
 	mem_free(session->user);
@@ -288,8 +287,8 @@ void session_end_detailed(struct session *session, enum ending why, const char *
 	timer_disarm(&session->deadline);
 	loop_forget(roster->loop, &session->pump);
 	list_remove(&roster->sessions, &session->node);
-	session->reap.run = reap;
-	loop_reap(roster->loop, &session->reap);
+	session->pump.run = reap;
+	loop_reap(roster->loop, &session->pump);
 	roster_changed(roster);
 }
 

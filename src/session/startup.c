@@ -139,6 +139,7 @@ static enum ending read_manner(struct session *session, struct slice body, const
 {
 	struct startup_pairs pairs;
 	struct slice         name, value, replication = SLICE_NONE, options = SLICE_NONE;
+	enum replication     kind = REPLICATION_NONE;
 
 	startup_pairs_init(&pairs, body);
 	while (startup_pairs_next(&pairs, &name, &value) == OK) {
@@ -148,12 +149,13 @@ static enum ending read_manner(struct session *session, struct slice body, const
 			options = value;
 	}
 	if (replication.data != NULL &&
-	    startup_read_replication(replication, &session->replication) != OK) {
+	    startup_read_replication(replication, &kind) != OK) {
 		*detail = format_detail(session->roster,
 		                        "invalid value for parameter \"replication\"", replication);
 		return END_STARTUP_PARAMETER;
 	}
-	if (session->replication == REPLICATION_NONE)
+	session->replication = kind;
+	if (kind == REPLICATION_NONE)
 		return read_options(session, options);
 	append_pair(&session->login->params, SLICE_LITERAL("replication"), replication);
 	if (options.len > 0)

@@ -119,7 +119,7 @@ static enum result make_conversation(struct session *session)
 
 static void write_key(struct session *session, struct buffer *out)
 {
-	struct slice key = { (const char *)session->key, session->key_len };
+	struct slice key = cancel_key_of(session);
 
 	result_write_key(out, cancel_key_pid(key), cancel_key_secret(key));
 }
@@ -201,14 +201,18 @@ static void on_grant(struct waiter *waiter, struct server *server)
 	enter_pool(CONTAINER_OF(waiter, struct session, waiter));
 }
 
+static const struct waiter_events waits = {
+	.on_grant = on_grant,
+	.on_refuse = session_refused,
+};
+
 static void wait_for_welcome(struct session *session)
 {
 	struct server *server;
 
 	session->waiter.borrower = (struct borrower){ &reply_events, session };
 	session->waiter.for_login = true;
-	session->waiter.on_grant = on_grant;
-	session->waiter.on_refuse = session_refused;
+	session->waiter.events = &waits;
 	if (pool_ask(session->pool, &session->waiter, &server) == OK)
 		enter_pool(session);
 	else

@@ -15,12 +15,12 @@ struct conversation {
 	struct statement *unnamed; /* a reference; NULL: it has none */
 	bool tracks_statements;
 	bool unnamed_on_server;	   /* its unnamed statement is too long to be kept here */
-	uint64_t bound;		   /* binding.request of the statement bound last */
-	struct statement *dropper; /* DEALLOCATE of a name, bound in this batch; a reference */
-	uint64_t dropper_portal;   /* hash of its portal's name */
 	bool portal_may_drop;	   /* a portal's statement may drop prepared statements */
 	bool cancelled;		   /* its waiting batch was cancelled: drop up to Sync */
 	uint32_t errors;	   /* servers' answers to its requests that were errors */
+	uint64_t bound;		   /* binding.request of the statement bound last */
+	struct statement *dropper; /* DEALLOCATE of a name, bound in this batch; a reference */
+	uint64_t dropper_portal;   /* hash of its portal's name */
 
 	/* Numbers of requests (debt.request): the newest of all, and the newest that ... */
 	uint64_t requests;

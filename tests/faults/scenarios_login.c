@@ -5,6 +5,14 @@
 #define QUERY "> Q(SELECT 1)\n< T D(1) C(SELECT) Z(I)\n"
 #define QUERY_IN "> Q(SELECT 1)\n< T D(1) C(SELECT) Z(T)\n"
 
+/* The newcomer need not ask anybody else. */
+static void trust(struct stage *stage, const char *word)
+{
+	(void)word;
+	while (!stage_reload(stage, NULL, "auth_type = trust"))
+		;
+}
+
 const struct scenario scenarios_login[] = {
 	{ .name = "boot" },
 	{ .name = "boot with users",
@@ -59,6 +67,12 @@ const struct scenario scenarios_login[] = {
 	{ .name = "a server that knows another password",
 	  SET_UP(.databases = "db = :\nbad = : password=wrong user=alice", .login = POSTGRES_SCRAM),
 	  PLAYED_BY("a", "arm\nstart user=alice database=bad\n< E(FATAL 28P01)\neof\n") },
+	{ .name = "a directory that is not there",
+	  SET_UP(.settings = "auth_type = ldap\n"
+			     "auth_ldap_options = ldapserver=127.0.0.1 ldapport=1 ldapprefix=x",
+		 .act = trust),
+	  PLAYED_BY("a", "arm\nstart user=alice database=db\n< E(FATAL 08P01)\neof\n", "b",
+		    "wait 500\ndo trust\n") },
 	{ .name = "a secret that is looked up",
 	  SET_UP(.settings = "auth_type = plain\nauth_user = admin\nauth_query = LOOKUP $1",
 		 .login = POSTGRES_MD5),

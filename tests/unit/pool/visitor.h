@@ -271,6 +271,11 @@ static inline void visitor_on_refuse(struct waiter *waiter, enum ending why, str
 	         view.sqlstate.data, (int)view.message.len, view.message.data);
 }
 
+static const struct waiter_events visitor_waits = {
+	.on_grant = visitor_on_grant,
+	.on_refuse = visitor_on_refuse,
+};
+
 static inline void visitor_init(struct visitor *visitor, struct world *world,
                                 const char *database, const char *user)
 {
@@ -283,8 +288,7 @@ static inline void visitor_init(struct visitor *visitor, struct world *world,
 	visitor->pool = world_pool(world, database, user);
 	visitor->conversation = conversation_new(&options);
 	varset_unref(options.wants);
-	visitor->waiter.on_grant = visitor_on_grant;
-	visitor->waiter.on_refuse = visitor_on_refuse;
+	visitor->waiter.events = &visitor_waits;
 	visitor->waiter.borrower = (struct borrower){ &visitor_events, visitor };
 	pool_attach(visitor->pool);
 }
