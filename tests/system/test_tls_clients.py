@@ -496,4 +496,6 @@ def test_bad_start(secure):
     done = subprocess.run([p.install(), "--check", p.ini], capture_output=True, text=True,
                           **harness.unprivileged())
     assert done.returncode == 1
-    assert "error: TLS setup failed: failed to load certificate file" in done.stderr
+    line = 1 + p.ini.read_text().splitlines().index("client_tls_cert_file = /nowhere.crt")
+    assert f"error: {p.ini}:{line}: TLS setup failed: failed to load certificate" in done.stderr
+    assert "(client_tls_cert_file)" in done.stderr

@@ -184,7 +184,8 @@ def test_file_of_the_guide(world):
 def test_check_has_nothing_against_it(folder, path):
     done = run(folder, "--check", ini=path.read_text() if path else SEED_INI)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "rror" not in done.stdout + done.stderr
+    assert "error:" not in done.stdout + done.stderr
+    assert "ERROR" not in done.stdout + done.stderr
 
 
 # ---- the corners of the grammar ---------------------------------------------------------------
