@@ -90,6 +90,22 @@ static bool is_followed(const struct session *session, struct slice setting)
 	return varset_tracked_by(wants, setting) && varset_value(wants, setting).data != NULL;
 }
 
+/*
+ * SET extra_float_digits to 1, 2 or 3, as JDBC says in each new session: since PostgreSQL 12 these
+ * print the same, and 1 is the default ("Client Connection Defaults"). 0 and less do not.
+ */
+static bool is_usual_float_digits(struct slice text, struct slice setting)
+{
+	size_t len = text.len;
+
+	if (!slice_equal_nocase(setting, SLICE_LITERAL("extra_float_digits")))
+		return false;
+	while (len > 0 && memchr(" \t\r\n;'", text.data[len - 1], 6) != NULL)
+		len--;
+	return len > 1 && text.data[len - 1] >= '1' && text.data[len - 1] <= '3' &&
+	       memchr(" \t='", text.data[len - 2], 4) != NULL;
+}
+
 /* What the text leaves in the session that is not followed to other servers; enum kept. */
 static uint16_t kept_by(const struct session *session, struct slice text,
                         const struct verdict *verdict)
@@ -98,7 +114,8 @@ static uint16_t kept_by(const struct session *session, struct slice text,
 	struct slice name;
 
 	if (verdict->makes == KEPT_SETTINGS && verdict->statements == 1 &&
-	    scan_setting(text, room, &name) && is_followed(session, name))
+	    scan_setting(text, room, &name) &&
+	    (is_followed(session, name) || is_usual_float_digits(text, name)))
 		return 0;
 	return verdict->makes;
 }

@@ -305,7 +305,7 @@ def test_session_pooling_stays_on_the_primary(splitter, calm):
     ("select 1 as x into temporary mine", "discard all"),
     ("create view pg_temp.mine as select 1", "discard all"),
     ("prepare mine as select 1", "deallocate all"),
-    ("set work_mem = '2MB'", "reset all"),
+    ("set work_mem = '2MB'", "reset all"), ("set extra_float_digits = 0", "reset all"),
     ("select set_config('work_mem', '2MB', false)", "discard all"),
     ("set role app", "reset role"),
     ("listen mine", "unlisten *"),
@@ -341,6 +341,7 @@ def test_a_temporary_table_hides_another_one(splitter, calm):
 
 @pytest.mark.parametrize("text", [
     "set timezone = 'Asia/Tokyo'", "set local work_mem = '2MB'", "set application_name = 'x'",
+    "SET extra_float_digits = 3", "set extra_float_digits to '2' ;",
     "select set_config('work_mem', '2MB', true)", "select pg_advisory_xact_lock(1)",
     "set session characteristics as transaction read only"])
 def test_what_goes_with_the_client_holds_it_nowhere(splitter, calm, text):
