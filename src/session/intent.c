@@ -5,6 +5,8 @@
  */
 #include "direct_internal.h"
 
+#include <string.h>
+
 #include "pool/database.h"
 #include "sql/kept.h"
 #include "sql/reading.h"
@@ -92,13 +94,15 @@ static bool is_followed(const struct session *session, struct slice setting)
 
 /*
  * SET extra_float_digits to 1, 2 or 3, as JDBC says in each new session: since PostgreSQL 12 these
- * print the same, and 1 is the default ("Client Connection Defaults"). 0 and less do not.
+ * print the same, and 1 is the default ("Client Connection Defaults"). 0 and less do not; a text
+ * with a minus anywhere, which may stand apart from its number or begin a comment, is not usual.
  */
 static bool is_usual_float_digits(struct slice text, struct slice setting)
 {
 	size_t len = text.len;
 
-	if (!slice_equal_nocase(setting, SLICE_LITERAL("extra_float_digits")))
+	if (!slice_equal_nocase(setting, SLICE_LITERAL("extra_float_digits")) ||
+	    memchr(text.data, '-', text.len) != NULL)
 		return false;
 	while (len > 0 && memchr(" \t\r\n;'", text.data[len - 1], 6) != NULL)
 		len--;

@@ -306,6 +306,7 @@ def test_session_pooling_stays_on_the_primary(splitter, calm):
     ("create view pg_temp.mine as select 1", "discard all"),
     ("prepare mine as select 1", "deallocate all"),
     ("set work_mem = '2MB'", "reset all"), ("set extra_float_digits = 0", "reset all"),
+    ("set extra_float_digits = - 3", "reset all"),
     ("select set_config('work_mem', '2MB', false)", "discard all"),
     ("set role app", "reset role"),
     ("listen mine", "unlisten *"),
